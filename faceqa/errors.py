@@ -1,0 +1,34 @@
+"""Every error that faceqa raises on purpose. All of them are a `FaceqaError`."""
+
+
+class FaceqaError(Exception):
+    """Something the caller can act on.
+
+    Attributes:
+        code: A stable identifier in snake_case, the same in Python, in JSON and in the HTTP API.
+        message: One or two sentences for a person: what is wrong and what to do about it.
+    """
+
+    def __init__(self, code: str, message: str):
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class ImageError(FaceqaError):
+    """The input cannot be turned into an image that faceqa can assess.
+
+    `code` is one of `unreadable_image`, `image_too_small` and `image_too_large`.
+    """
+
+
+class WeightsError(FaceqaError):
+    """A weight file is missing, cannot be fetched, or is not the file that the manifest names.
+
+    `code` is one of `unknown_weights`, `missing_package`, `missing_file`, `wrong_hash`,
+    `download_failed`, `unsupported_file` and `bad_manifest`.
+    """
+
+
+class DeviceError(FaceqaError):
+    """The computing device that was asked for is not there. `code` is `no_device`."""
