@@ -1,0 +1,1 @@
+"""The networks, one file each: `nn.Module` only, no file access."""
