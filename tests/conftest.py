@@ -1,0 +1,53 @@
+"""What most tests need: the examples, and each model loaded once."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from faceqa import image
+from faceqa.alignment import align
+from faceqa.detection import Detector, load_detector
+from faceqa.ser_fiq import SerFiq, load_ser_fiq
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture(scope="session")
+def hopper() -> np.ndarray:
+    return image.load(EXAMPLES / "hopper.jpg")
+
+
+@pytest.fixture(scope="session")
+def collins() -> np.ndarray:
+    return image.load(EXAMPLES / "collins.jpg")
+
+
+@pytest.fixture(scope="session")
+def detector() -> Detector:
+    return load_detector()
+
+
+@pytest.fixture(scope="session")
+def ser_fiq() -> SerFiq:
+    return load_ser_fiq()
+
+
+@pytest.fixture(scope="session")
+def scorer():
+    from faceqa.scorer import Scorer
+
+    return Scorer(device="cpu")
+
+
+@pytest.fixture(scope="session")
+def aligned_faces(detector: Detector, hopper: np.ndarray, collins: np.ndarray) -> np.ndarray:
+    """Real faces of very different quality: uint8 (8, 112, 112, 3)."""
+    blurred = cv2.GaussianBlur(hopper, (0, 0), 6)
+    masked = image.load(EXAMPLES / "hopper_mask.jpg")
+    crops = [
+        align(photo, detector.refine(photo, detector.detect(photo)[0]))
+        for photo in (hopper, collins, blurred, masked)
+    ]
+    return np.stack([*crops, *(np.ascontiguousarray(crop[:, ::-1]) for crop in crops)])

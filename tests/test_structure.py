@@ -1,0 +1,70 @@
+"""The rooms of the package: who may import whom, and what an import costs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "faceqa"
+
+FOUNDATION = {"types", "errors"}
+MATERIAL = {"image", "weights", "alignment", "networks"}
+STAGES = {"detection", "pose", "ser_fiq", "mask", "iqa"}
+ALLOWED = {
+    **{room: set() for room in FOUNDATION},
+    **{room: FOUNDATION for room in MATERIAL},
+    **{room: FOUNDATION | MATERIAL for room in STAGES},
+    "scorer": FOUNDATION | MATERIAL | STAGES,
+    "sources": FOUNDATION | MATERIAL,
+    "cli": {"errors", "types", "scorer", "sources", "weights"},
+    "__main__": {"cli"},
+    "__init__": {"errors", "types", "scorer"},
+}
+
+
+def rooms() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imported_rooms(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} uses a relative import"
+            if node.module == "faceqa":
+                names |= {f"faceqa.{alias.name}" for alias in node.names}
+            elif node.module:
+                names.add(node.module)
+    return {name.split(".")[1] for name in names if name.startswith("faceqa.")}
+
+
+@pytest.mark.parametrize("path", rooms(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_room_imports_only_the_rooms_before_it(path):
+    room = room_of(path)
+    beyond = imported_rooms(path) - ALLOWED[room] - {room}
+    assert not beyond, f"{room} must not import {beyond}"
+
+
+@pytest.mark.parametrize("module", ["faceqa", "faceqa.cli"])
+def test_importing_the_package_loads_nothing_heavy(module):
+    code = f"import sys, {module}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    heavy = {"torch", "cv2", "numpy", "PIL", "onnx", "onnxruntime", "insightface", "huggingface_hub"}
+    assert not heavy & set(loaded.split())
+
+
+def test_the_shop_window_holds_what_it_names():
+    import faceqa
+
+    for name in faceqa.__all__:
+        assert getattr(faceqa, name).__name__ == name
+    with pytest.raises(AttributeError, match="Scorerr"):
+        _ = faceqa.Scorerr
