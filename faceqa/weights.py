@@ -208,8 +208,8 @@ def _download(weight: WeightFile) -> Path | None:
         return None
     raise WeightsError(
         "download_failed",
-        f"{weight.name} could not be downloaded ({type(failure).__name__}: {failure}). Check the connection "
-        f"and try again, or use the model set 'open', which needs none.",
+        f"{weight.name} could not be downloaded ({type(failure).__name__}). Check the connection and try "
+        f"again, or use the model set 'open', which needs none.",
     ) from failure
 
 
@@ -220,13 +220,13 @@ def _download_from_hub(source: Source, _weight: WeightFile) -> Path:
 
 
 def _download_pack(source: Source, weight: WeightFile) -> Path:
-    """Let insightface download and unpack into a scratch folder, then move the files we know into place."""
+    """Let insightface download and unpack into a scratch folder; a pack that holds what we know moves in."""
     from insightface.utils.storage import download
 
-    folder = INSIGHTFACE_ROOT / "models" / source.where
-    folder.mkdir(parents=True, exist_ok=True)
+    packs = INSIGHTFACE_ROOT / "models"
+    packs.mkdir(parents=True, exist_ok=True)
     # insightface prints to stdout, which belongs to our results.
-    with tempfile.TemporaryDirectory(dir=folder) as scratch, contextlib.redirect_stdout(sys.stderr):
+    with tempfile.TemporaryDirectory(dir=packs) as scratch, contextlib.redirect_stdout(sys.stderr):
         pack = Path(download("models", source.where, root=scratch))
         known = {s.path: w for w in manifest() for s in w.sources if s.where == source.where}
         known[source.path] = weight
@@ -237,6 +237,10 @@ def _download_pack(source: Source, weight: WeightFile) -> Path:
                     f"The download of {source.where} does not hold the {path} that faceqa knows. Nothing was "
                     f"kept; try again later.",
                 )
-        for path in known:
-            os.replace(pack / path, folder / path)
-    return folder / source.path
+        # insightface takes a folder that exists for a complete pack, so it appears whole or not at all.
+        if not (packs / source.where).exists():
+            os.replace(pack, packs / source.where)
+        else:
+            for path in known:
+                os.replace(pack / path, packs / source.where / path)
+    return packs / source.where / source.path

@@ -142,7 +142,7 @@ def test_a_pack_is_downloaded_once_into_place(folder, weight, pack, capsys):
     row = replace(weight, models="research", sources=(Source("insightface", "toys", "toy.bin"),))
     path = weights.fetch(row)
     assert path.read_bytes() == CONTENT
-    assert sorted(p.name for p in path.parent.iterdir()) == ["toy.bin"], "no scratch folder is left"
+    assert [p.name for p in path.parent.parent.iterdir()] == ["toys"], "no scratch folder is left"
     assert weights.fetch(row) == path and pack.calls == 1
     assert capsys.readouterr().out == "", "stdout belongs to the results"
 
@@ -153,7 +153,16 @@ def test_a_wrong_pack_leaves_nothing_behind(folder, weight, pack):
     with pytest.raises(WeightsError, match="Nothing was kept") as caught:
         weights.fetch(row)
     assert caught.value.code == "wrong_hash"
-    assert list((weights.INSIGHTFACE_ROOT / "models" / "toys").iterdir()) == []
+    assert list((weights.INSIGHTFACE_ROOT / "models").iterdir()) == []
+
+
+def test_a_pack_with_a_damaged_file_is_mended(folder, weight, pack):
+    row = replace(weight, models="research", sources=(Source("insightface", "toys", "toy.bin"),))
+    other = weights.fetch(row).with_name("other.bin")
+    other.write_bytes(b"kept")
+    weights.locate(row).unlink()
+    assert weights.fetch(row).read_bytes() == CONTENT
+    assert other.read_bytes() == b"kept"
 
 
 @pytest.mark.parametrize(
