@@ -25,4 +25,5 @@ $(INSTALLED): pyproject.toml requirements.txt constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "faceqa needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@$(BIN)/python -c 'import cv2' || { echo 'OpenCV lacks system libraries: apt install libgl1 libglib2.0-0'; exit 1; }
 	@touch $@
