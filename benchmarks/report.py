@@ -13,11 +13,12 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def machine() -> dict:
-    """The machine, the versions and the command that made a figure."""
+    """The machine, the versions and the command that made a figure; folders outside are called DIR."""
     import torch
 
+    arguments = ["DIR" if os.path.isabs(argument) else argument for argument in sys.argv[1:]]
     return {
-        "command": " ".join(["python", "benchmarks/" + Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": " ".join(["python", "benchmarks/" + Path(sys.argv[0]).name, *arguments]),
         "processor": platform.machine(),
         "cores": os.cpu_count(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,

@@ -13,10 +13,10 @@ Where both find a face, the fine pass is believed if the face is at most 384 px 
 it is wider.
 
 A single YuNet answer misplaces the landmarks by 5 to 9 % of the inter-eye distance, and differently at every
-size of the same photo, which would make every score downstream jump. `Detector.refine` therefore looks at one
-face again at a fixed size, plain and mirrored, and averages all overlapping candidates. Against hand-placed
-landmarks the error becomes 4 to 6 %, and what changes when the photo is enlarged by 6 % falls from up to 7 % of
-the inter-eye distance to at most 1.6 % (same benchmark).
+size of the same photo, which would make every score downstream jump. `Detector.refine` therefore looks at
+one face again at a fixed size, plain and mirrored, and averages all overlapping candidates. Against
+hand-placed landmarks the error becomes 4 to 6 %, and what changes when the photo is enlarged by 6 % falls
+from up to 7 % of the inter-eye distance to at most 1.6 % (same benchmark).
 """
 
 from __future__ import annotations
