@@ -14,6 +14,8 @@ Both are said as a share of a distance in the picture, so the pictures' own size
 from __future__ import annotations
 
 import argparse
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -27,6 +29,8 @@ from faceqa.types import Face
 
 INPUT_WIDTHS = (8, 10, 12, 14, 16, 20, 24, 32, 64, 128, 256, 384, 448, 512, 640, 768)
 PHOTO_WIDTHS = (28, 56, 112, 224, 448, 900)
+TILTS = (0, 10, 20, 30, 40)  # degrees
+TILTED_WIDTH = 150  # px of the face in the tilted photo
 FOUND_IOU = 0.4
 BORDER = 100  # px of edge colour added, so that the face can be cut at any scale
 
@@ -59,7 +63,13 @@ def main() -> None:
             f"{row['width']:>20}  {row['how']:8}  {row['mean']:10.1f}  {row['centile95']:12.1f}  "
             f"{row['change']:15.1f}"
         )
-    write("detection", {"machine": machine(), "recall": recall, "accuracy": accuracy})
+
+    tilted = error_by_tilt(detector, list(image_files([options.landmarks]))[::3])
+    print("\nerror of the eye line, degrees\ntilt  one look  levelled looks")
+    for row in tilted:
+        print(f"{row['tilt']:>4}  {row['one_look']:8.1f}  {row['levelled']:14.1f}")
+    figures = {"recall": recall, "accuracy": accuracy, "tilted": tilted}
+    write("detection", {"machine": machine(), **figures})
 
 
 def recall_by_width(detector: Detector, files: list[Path]) -> list[dict]:
@@ -127,6 +137,33 @@ def _landmarks(detector: Detector, photo: np.ndarray, truth: np.ndarray, width: 
     face = detector.detect(small)[0]
     faces = {"detected": face, "refined": detector.refine(small, face)}
     return {how: (np.array(f.landmarks)[FACE_POINTS] + 0.5) * back - 0.5 for how, f in faces.items()}
+
+
+def error_by_tilt(detector: Detector, files: list[Path]) -> list[dict]:
+    """Mean error of the line through the eyes in tilted photos: one look at the face, and `refine`."""
+    rows = []
+    for tilt in TILTS:
+        errors = []
+        for file, sign in itertools.product(files, (1, -1)):
+            photo, truth = image.load(file), hand_placed(file.with_suffix(".tem"))
+            scale = TILTED_WIDTH / (FACE_WIDTHS_PER_INTER_EYE_DISTANCE * np.linalg.norm(truth[0] - truth[1]))
+            small = resized(photo, scale)
+            centre = (small.shape[1] / 2, small.shape[0] / 2)
+            turn = cv2.getRotationMatrix2D(centre, sign * tilt, 1.0)
+            tilted = cv2.warpAffine(small, turn, small.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+            eyes = truth[:2] @ turn[:, :2].T
+            face = detector.detect(tilted)[0]
+            looks = (detector._look_at(tilted, face, 0.0), detector.refine(tilted, face))
+            errors.append([abs(_angle(look.landmarks) - _angle(eyes)) for look in looks])
+        one_look, levelled = np.mean(errors, axis=0)
+        rows.append({"tilt": tilt, "one_look": one_look, "levelled": levelled, "faces": len(errors)})
+    return rows
+
+
+def _angle(eyes: Sequence) -> float:
+    """Angle of the line from the first point to the second in degrees."""
+    (x1, y1), (x2, y2) = eyes[:2]
+    return float(np.degrees(np.arctan2(y2 - y1, x2 - x1)))
 
 
 def hand_placed(template: Path) -> np.ndarray:

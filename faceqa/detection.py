@@ -16,11 +16,14 @@ A single YuNet answer misplaces the landmarks by 5 to 9 % of the inter-eye dista
 size of the same photo, which would make every score downstream jump. `Detector.refine` therefore looks at
 one face again at a fixed size, plain and mirrored, and averages all overlapping candidates. Against
 hand-placed landmarks the error becomes 4 to 6 %, and what changes when the photo is enlarged by 6 % falls
-from up to 7 % of the inter-eye distance to at most 1.6 % (same benchmark).
+from up to 7 % of the inter-eye distance to at most 1.6 %. A tilted face is turned upright for it: the eye line
+of faces tilted by 40 degrees is off by 14 degrees after one look as it is, by 1 after levelled looks (same
+benchmark).
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import Protocol
 
@@ -58,6 +61,13 @@ REFINED_FACE = 240
 
 REFINED_SIDE = 384
 """Side in px of the square cut out for that."""
+
+LEVEL = math.radians(8)
+"""A face whose eyes are further from level, in the patch, is turned back by that angle and looked at again:
+YuNet's landmarks do not follow a tilt to the end."""
+
+MOST_LOOKS = 3
+"""At the same face."""
 
 SAME_FACE_IOU = 0.3
 """Two detections that overlap more are one face."""
@@ -110,32 +120,45 @@ class Detector:
         return sorted(faces, key=lambda face: face.area, reverse=True)
 
     def refine(self, image: np.ndarray, face: Face) -> Face:
-        """Look at one face again, closely: the same face with a steadier box and landmarks.
+        """Look at one face again, closely and upright: the same face with a steadier box and landmarks.
 
         Args:
             image: RGB uint8 (H, W, 3).
             face: A face that `detect` found in it.
         """
+        levelled = 0.0
+        for _ in range(MOST_LOOKS):
+            face = self._look_at(image, face, levelled)
+            if abs(tilt := _tilt(face) - levelled) < LEVEL:
+                break
+            levelled += tilt
+        return face
+
+    def _look_at(self, image: np.ndarray, face: Face, angle: float) -> Face:
+        """Find the face again in a patch of a fixed size that was turned back by `angle`, in radians."""
         scale = REFINED_FACE / max(face.width, face.height)
         x1, y1, x2, y2 = face.box
         centre = np.array([x1 + x2, y1 + y2]) / 2
-        reach = 0.51 * REFINED_SIDE / scale
+        reach = 0.75 * REFINED_SIDE / scale  # to the corners of a turned patch
         offset = np.maximum(np.floor(centre - reach).astype(int), 0)
         end = np.ceil(centre + reach).astype(int)
         # Averaging first keeps the aliasing of a large face out of the patch.
         near, reduced = _reduce(image[offset[1] : end[1], offset[0] : end[0]], 2 * scale)
-        stretch = scale / reduced
-        shift = (REFINED_SIDE - 1) / 2 - stretch * ((centre - offset + 0.5) * reduced - 0.5)
-        to_patch = np.column_stack([np.diag(stretch), shift])
+        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        linear = scale * turn / reduced
+        shift = (REFINED_SIDE - 1) / 2 - linear @ ((centre - offset + 0.5) * reduced - 0.5)
+        to_patch = np.column_stack([linear, shift])
         patch = cv2.warpAffine(near, to_patch, (REFINED_SIDE, REFINED_SIDE), flags=cv2.INTER_LINEAR)
         views = [self._strongest(patch), _mirror(self._strongest(np.ascontiguousarray(patch[:, ::-1])))]
         found = [row for row in views if row is not None]
         if not found:
             return face
         row = np.mean(found, axis=0)
-        points = ((row[:14].reshape(7, 2) - shift) / stretch + 0.5) / reduced - 0.5 + offset
-        points[1] = row[2:4] / scale
-        return _face(np.append(points, face.confidence))
+        size = row[2:4]
+        points = np.vstack([row[:2] + size / 2, row[4:14].reshape(5, 2)])
+        points = ((points - shift) @ np.linalg.inv(linear).T + 0.5) / reduced - 0.5 + offset
+        corner = points[0] - size / scale / 2
+        return _face(np.concatenate([corner, size / scale, points[1:].ravel(), [face.confidence]]))
 
     def _detect_at(self, image: np.ndarray, side: int) -> np.ndarray:
         small, scale = _reduce(image, min(1.0, side / max(image.shape[:2])))
@@ -212,6 +235,12 @@ def _fine_side(image: np.ndarray) -> int:
     lowest, highest = FINE_SIDE_LIMITS
     side = round(long_side * SMALLEST_INPUT_FACE / SMALLEST_FACE)
     return min(long_side, highest, max(lowest, side))
+
+
+def _tilt(face: Face) -> float:
+    """Angle of the line through the eyes in radians, clockwise for the viewer."""
+    (x1, y1), (x2, y2) = face.landmarks[:2]
+    return math.atan2(y2 - y1, x2 - x1)
 
 
 def _reduce(image: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
