@@ -16,8 +16,8 @@ A single YuNet answer misplaces the landmarks by 5 to 9 % of the inter-eye dista
 size of the same photo, which would make every score downstream jump. `Detector.refine` therefore looks at
 one face again at a fixed size, plain and mirrored, and averages all overlapping candidates. Against
 hand-placed landmarks the error becomes 4 to 6 %, and what changes when the photo is enlarged by 6 % falls
-from up to 7 % of the inter-eye distance to at most 1.6 %. A tilted face is turned upright for it: the eye line
-of faces tilted by 40 degrees is off by 14 degrees after one look as it is, by 1 after levelled looks (same
+from up to 7 % of the inter-eye distance to at most 1.6 %. A tilted face is turned upright for it: the eye
+line of faces tilted by 40 degrees is off by 14 degrees after one look, by 1 after levelled ones (same
 benchmark).
 """
 
