@@ -116,16 +116,17 @@ def _json_line(result: Assessment) -> str:
 
 
 def _heading(name_width: int) -> str:
-    return f"{'image':{name_width}}  SER-FIQ  face px    yaw  pitch   roll  remark"
+    return f"{'image':{name_width}}  SER-FIQ  covered  face px    yaw  pitch   roll  remark"
 
 
 def _table_line(result: Assessment, name_width: int) -> str:
     score = "-" if result.ser_fiq is None else f"{result.ser_fiq:.3f}"
+    covered = "-" if result.occlusion is None else f"{result.occlusion:.0%}"
     face, pose = result.face, result.pose
     size = f"{max(face.width, face.height):.0f}" if face else "-"
     angles = [f"{angle:+.0f}°" for angle in (pose.yaw, pose.pitch, pose.roll)] if pose else ["-"] * 3
-    cells = "  ".join(f"{angle:>5}" for angle in angles)
-    return f"{result.image:{name_width}}  {score:>7}  {size:>7}  {cells}  {_remark(result)}".rstrip()
+    cells = [f"{cell:>7}" for cell in (score, covered, size)] + [f"{angle:>5}" for angle in angles]
+    return "  ".join([f"{result.image:{name_width}}", *cells, _remark(result)]).rstrip()
 
 
 def _remark(result: Assessment) -> str:

@@ -9,11 +9,11 @@ guess, and a camera as near as 50 cm adds 1.4 degrees.
 
 How far to trust it, measured with YuNet's landmarks (benchmarks/pose.py):
 
-- yaw: mean absolute error 0.9 in portraits, 3.3 in photographs, 4 to 7 between 30 and 60 degrees. Beyond 60
+- yaw: mean absolute error 0.9 in portraits, 3.3 in photographs, 4 to 6 between 30 and 60 degrees. Beyond 60
   it comes out about 10 too small.
-- roll: 0.7 in portraits, 3.3 in photographs; right to 1 up to 20 degrees of tilt, 10 too small at 40.
+- roll: 0.6 in portraits, 2.5 in photographs; right to 0.5 when a portrait is tilted by up to 40 degrees.
 - pitch: little more than a direction. The landmarks follow a nod by a quarter to a third, so 30 degrees read
-  as about 10: 2.7 in portraits, 8.0 in photographs, where a constant would be wrong by 9.5.
+  as about 10: 2.7 in portraits, 8.1 in photographs, where a constant would be wrong by 9.
 """
 
 from __future__ import annotations

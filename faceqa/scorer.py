@@ -14,15 +14,18 @@ import torch
 
 from faceqa import image as images
 from faceqa import weights
-from faceqa.alignment import align
+from faceqa.alignment import align, crop_face
 from faceqa.detection import load_detector
 from faceqa.errors import DeviceError, ImageError
 from faceqa.image import ImageSource
+from faceqa.mask import load_masker
 from faceqa.pose import head_pose
 from faceqa.ser_fiq import load_ser_fiq
 from faceqa.types import Assessment, Face, Reason
 
 Device = Literal["auto", "cpu", "cuda"]
+
+ROLES: tuple[weights.Role, ...] = ("detection", "embedding", "face_mask")
 
 NO_FACE = Reason(
     "no_face",
@@ -50,7 +53,8 @@ class Scorer:
         self.models = models
         self._detector = load_detector(models)
         self._ser_fiq = load_ser_fiq(models, self.device)
-        self._names = {role: weights.find(role, models).name for role in ("detection", "embedding")}
+        self._masker = load_masker(self.device)
+        self._names = {str(role): weights.find(role, models).name for role in ROLES}
 
     def assess(self, image: ImageSource, name: str | None = None) -> Assessment:
         """Assess the largest face of an image.
@@ -99,20 +103,26 @@ class Scorer:
         timings = dict(result.timings_ms)
         with _timed(timings, "alignment"):
             aligned = np.stack([align(photo, face) for face in faces])
+            crops = np.stack([crop_face(photo, face).image for face in faces])
         with _timed(timings, "pose"):
             poses = [head_pose(face.landmarks) for face in faces]
         with _timed(timings, "ser_fiq"):
             scores = self._ser_fiq.score(aligned)
+        with _timed(timings, "mask"):
+            occlusions = self._masker(crops).occlusion
         return [
             replace(
                 result,
                 ser_fiq=float(score),
+                occlusion=float(occlusion),
                 pose=pose,
                 face=face,
                 face_index=index,
                 timings_ms=timings,
             )
-            for index, (score, pose, face) in enumerate(zip(scores, poses, faces, strict=True))
+            for index, (score, occlusion, pose, face) in enumerate(
+                zip(scores, occlusions, poses, faces, strict=True)
+            )
         ]
 
 

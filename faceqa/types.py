@@ -95,7 +95,8 @@ class Assessment:
             the measures were taken.
         reasons: Why it was rejected or failed.
         ser_fiq: SER-FIQ in [0, 1], higher is better; None without a face.
-        pose: Head pose in degrees; None without a face.
+        occlusion: Share of the face's outline in which the face is covered, in [0, 1]; None without a face.
+        pose: Head pose in degrees; None without a face, or where the landmarks have none.
         face: The face that was assessed.
         face_index: Its place among the image's faces, 0 is the largest; None without a face.
         faces_found: How many faces the image shows.
@@ -110,6 +111,7 @@ class Assessment:
     verdict: Literal["reject", "error"] | None = None
     reasons: tuple[Reason, ...] = ()
     ser_fiq: float | None = None
+    occlusion: float | None = None
     pose: Pose | None = None
     face: Face | None = None
     face_index: int | None = None
@@ -127,6 +129,7 @@ class Assessment:
             "verdict": self.verdict,
             "reasons": [asdict(reason) for reason in self.reasons],
             "ser_fiq": None if self.ser_fiq is None else round(self.ser_fiq, 4),
+            "occlusion": None if self.occlusion is None else round(self.occlusion, 4),
             "pose": self.pose
             and _rounded({"yaw": self.pose.yaw, "pitch": self.pose.pitch, "roll": self.pose.roll}),
             "face": self.face and _face_dict(self.face),

@@ -53,11 +53,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class WeightFile:
-    """One row of the manifest; `bytes` is the file's size."""
+    """One row of the manifest; `models` is a model set or "both", `bytes` is the file's size."""
 
     name: str
     role: Role
-    models: Models
+    models: Models | Literal["both"]
     file: str
     sha256: str
     bytes: int
@@ -98,7 +98,7 @@ def find(role: Role, models: Models) -> WeightFile:
         WeightsError: `unknown_weights`, when the set has none.
     """
     for weight in manifest():
-        if (weight.role, weight.models) == (role, models):
+        if weight.role == role and weight.models in (models, "both"):
             return weight
     raise WeightsError("unknown_weights", f"The model set '{models}' has no weights for the role '{role}'.")
 

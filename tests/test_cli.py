@@ -21,7 +21,7 @@ def test_the_table_of_the_examples():
     done = faceqa("score", EXAMPLES)
     heading, *rows = done.stdout.splitlines()
     assert done.returncode == 0
-    assert heading.split() == ["image", "SER-FIQ", "face", "px", "yaw", "pitch", "roll", "remark"]
+    assert heading.split() == ["image", "SER-FIQ", "covered", "face", "px", "yaw", "pitch", "roll", "remark"]
     assert len(rows) == len(list(EXAMPLES.glob("*.jpg")))
     assert "no_face: No face was found." in next(row for row in rows if "no_face.jpg" in row)
     assert "face 1 of 2" in next(row for row in rows if "two_faces.jpg" in row)

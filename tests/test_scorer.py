@@ -25,11 +25,17 @@ def test_the_examples_score_in_a_plausible_order(assessed):
     assert all(0 <= value <= 1 for name, value in score.items() if name != "no_face")
 
 
+def test_the_occlusion_tells_a_covered_face_from_a_bare_one(assessed):
+    covered = {name: result.occlusion for name, result in assessed.items()}
+    assert covered["hopper"] < 0.1 and covered["collins"] < 0.1
+    assert covered["hopper_mask"] > 0.3 and covered["collins_mask"] > 0.3
+
+
 def test_a_photo_without_a_face_is_rejected_as_such(assessed):
     result = assessed["no_face"]
     assert (result.verdict, result.faces_found, result.error) == ("reject", 0, None)
     assert [reason.code for reason in result.reasons] == ["no_face"]
-    assert result.ser_fiq is result.face is result.pose is None
+    assert result.ser_fiq is result.occlusion is result.face is result.pose is None
     assert (result.width, result.height) == (600, 400)
 
 
@@ -97,8 +103,9 @@ def test_the_result_is_plain_json(assessed):
     hopper = assessed["hopper"].to_dict()
     assert hopper["face"].keys() == {"box", "confidence", "landmarks", "inter_eye_distance"}
     assert hopper["pose"].keys() == {"yaw", "pitch", "roll"}
-    assert hopper["timings_ms"].keys() == {"decoding", "detection", "alignment", "pose", "ser_fiq"}
-    assert hopper["models"] == {"detection": "yunet-2023mar-int8", "embedding": "sface-2021dec-int8"}
+    assert hopper["timings_ms"].keys() == {"decoding", "detection", "alignment", "pose", "ser_fiq", "mask"}
+    assert hopper["models"].keys() == {"detection", "embedding", "face_mask"}
+    assert hopper["models"]["embedding"] == "sface-2021dec-int8"
 
 
 def test_threads_get_their_own_results(scorer, assessed):

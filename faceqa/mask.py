@@ -1,0 +1,148 @@
+"""Face crop -> where the face is, which part of it is seen, and the face without its background.
+
+Two maps from one network (`networks.face_mask`):
+
+- *outline*: the whole face, hairline to chin and ear to ear, also where something covers it;
+- *visible*: the part of it where skin, eyes, brows, nose, mouth, beard or clear lenses are seen; masks,
+  hands, objects, scarves, dark glasses and hair that falls over the face are not.
+
+The share of the outline that is not visible is the *occlusion*.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch.nn.functional import interpolate
+
+from faceqa import weights
+from faceqa.networks.face_mask import FaceMaskNet
+
+INPUT_SIZE = 256
+"""Side in px at which the network was trained."""
+
+BATCH = 16
+"""Crops that go through the network together: 16 need about 1 GB."""
+
+THRESHOLD = 0.5
+"""A pixel of a map at or above it belongs to the region."""
+
+EDGE_WIDTH = 2.0
+"""Width in px of the ramp from black to the face, inside the outline. A hard edge would be the sharpest thing
+in a blurred picture; a ramp that reached outwards would let background in."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceMasks:
+    """The maps of N face crops.
+
+    Attributes:
+        outline: float32 (N, H, W) in [0, 1]; one region a crop, or none.
+        visible: float32 (N, H, W) in [0, 1], nowhere above `outline`.
+    """
+
+    outline: np.ndarray
+    visible: np.ndarray
+
+    @property
+    def occlusion(self) -> np.ndarray:
+        """`occlusion` of each crop, float64 (N,)."""
+        return np.array(
+            [occlusion(o, v) for o, v in zip(self.outline, self.visible, strict=True)], dtype=np.float64
+        )
+
+
+class FaceMasker:
+    """Finds the face in face crops."""
+
+    def __init__(self, network: FaceMaskNet, device: torch.device):
+        self._network = network.to(device).eval()
+        self._device = device
+
+    def __call__(self, crops: np.ndarray) -> FaceMasks:
+        """The maps of face crops; a crop's maps do not depend on which others come with it.
+
+        Args:
+            crops: RGB uint8 (N, H, W, 3), as cut by `alignment.crop_face`; H and W are 384 in faceqa.
+        """
+        if crops.ndim != 4 or crops.shape[3] != 3 or crops.dtype != np.uint8:
+            raise ValueError(f"face crops are uint8 (N, H, W, 3), not {crops.dtype} {crops.shape}")
+        maps = [self._maps(crops[start : start + BATCH]) for start in range(0, len(crops), BATCH)]
+        both = np.concatenate(maps) if maps else np.zeros((0, 2, *crops.shape[1:3]), np.float32)
+        outline = np.stack([_largest_region(m) for m in both[:, 0]]) if len(both) else both[:, 0]
+        return FaceMasks(outline=outline, visible=np.minimum(both[:, 1], outline))
+
+    @torch.inference_mode()
+    def _maps(self, crops: np.ndarray) -> np.ndarray:
+        """Both maps, float32 (N, 2, H, W) in [0, 1]."""
+        images = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2).float() / 127.5 - 1
+        size = (INPUT_SIZE, INPUT_SIZE)
+        small = interpolate(images, size, mode="bilinear", antialias=True, align_corners=False)
+        maps = self._network(small).sigmoid()
+        return interpolate(maps, crops.shape[1:3], mode="bilinear", align_corners=False).cpu().numpy()
+
+
+def load_masker(device: torch.device) -> FaceMasker:
+    """Build the network with its weights, on `device`. The same weights serve both model sets.
+
+    Raises:
+        WeightsError: when the weights are missing or wrong.
+    """
+    network = FaceMaskNet()
+    state = load_file(weights.fetch(weights.find("face_mask", "open")))
+    # The file leaves out batch norm's step counters, which only a training reads.
+    counters = {k: v for k, v in network.state_dict().items() if k.endswith("num_batches_tracked")}
+    network.load_state_dict({**counters, **state}, strict=True)
+    return FaceMasker(network, device)
+
+
+def occlusion(outline: np.ndarray, visible: np.ndarray) -> float:
+    """The share of the outline's area in which the face is not seen, in [0, 1].
+
+    Where no face was found (an empty outline) nothing of one is seen: 1.
+
+    Args:
+        outline: float (H, W) in [0, 1].
+        visible: float (H, W) in [0, 1].
+    """
+    whole = outline >= THRESHOLD
+    area = int(whole.sum())
+    if area == 0:
+        return 1.0
+    return 1.0 - int((whole & (visible >= THRESHOLD)).sum()) / area
+
+
+def remove_background(crop: np.ndarray, outline: np.ndarray) -> np.ndarray:
+    """The masked face: the crop inside the outline, black outside, with a short ramp between them.
+
+    The ramp is `EDGE_WIDTH` px wide and lies inside the outline, so that no background shows.
+
+    Args:
+        crop: RGB uint8 (H, W, 3).
+        outline: float (H, W) in [0, 1].
+
+    Returns:
+        RGB uint8 (H, W, 3).
+    """
+    inside = (outline >= THRESHOLD).astype(np.uint8)
+    # What lies beyond the crop's border is not background: the distance is measured on a copied border.
+    padded = cv2.copyMakeBorder(inside, 4, 4, 4, 4, cv2.BORDER_REPLICATE)
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[4:-4, 4:-4]
+    alpha = np.clip(distance / (EDGE_WIDTH + 1), 0, 1)[..., None]
+    return np.round(crop * alpha).astype(np.uint8)
+
+
+def _largest_region(outline: np.ndarray) -> np.ndarray:
+    """A map with only its largest region; the uncertain rim around it stays."""
+    count, regions, stats, _ = cv2.connectedComponentsWithStats((outline >= THRESHOLD).astype(np.uint8))
+    if count <= 2:
+        return outline
+    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    others = (regions > 0) & (regions != largest)
+    return np.where(
+        cv2.dilate(others.astype(np.uint8), np.ones((9, 9), np.uint8)) & (regions != largest), 0, outline
+    )

@@ -1,0 +1,174 @@
+"""Everything expensive once: pictures -> framed faces, meshes and labels, as arrays that a training can map.
+
+A face is framed like `alignment.crop_face` does, only wider by `REACH`, so that the crop can be jittered.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from multiprocessing import Pool
+from pathlib import Path
+
+import cv2
+import numpy as np
+from labels import eyes_are_dark, labels, labels_within, raised
+from mesh import FaceMesh
+from pictures import SOURCES, Picture, read
+from turn import outline_mask, triangles, turn
+
+from faceqa.alignment import CROP_LIFT, CROP_MARGIN, transform_points
+from faceqa.detection import load_detector
+from faceqa.types import Face
+
+SIDE = 320
+"""Side in px of a stored face; the crop itself is `SIDE / REACH` = 256 px wide."""
+
+REACH = 1.25
+
+SMALLEST_FACE = 90
+"""Longer side in px of the smallest detector's box that is used."""
+
+LOWEST_PRESENCE = 0.0
+"""Of MediaPipe's presence logit. Good profiles have little more than 0, good frontal faces 10 or more."""
+
+TURNED_SHARE = 0.5
+"""Share of the frontal training faces that are also stored turned."""
+
+LARGEST_FRONTAL_YAW = 20
+"""Degrees, by the mesh, up to which a face is turned."""
+
+NOT_LABELLED = ("glasses", "Glasses", "ccessories", "bad things")
+"""Contact sheets on which sunglasses, scarves and hands cover faces without a label: these serve the outline
+only."""
+
+
+def main() -> None:
+    """Write images, labels and meshes of all faces into one folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("data"))
+    parser.add_argument("--out", type=Path, default=Path("runs/face_mask/faces"))
+    parser.add_argument("--workers", type=int, default=2)
+    arguments = parser.parse_args()
+    FaceMesh(arguments.data)  # fetches the network once, before the workers want it
+    with Pool(arguments.workers) as pool:
+        jobs = [(arguments.data, arguments.out / name, name) for name in SOURCES]
+        pool.starmap(prepare, jobs, chunksize=1)
+
+
+def prepare(data: Path, out: Path, source: str) -> None:
+    """The preparation of one source; deterministic for the same pictures."""
+    cv2.setNumThreads(1)
+    out.mkdir(parents=True, exist_ok=True)
+    detector, mesh = load_detector(), FaceMesh(data)
+    frontal = read(data / "webmorphR.stim/inst/neutral_front/001_03.jpg")
+    faces = triangles(mesh(frontal, detector.detect(frontal)[0])[0])
+    rng = np.random.default_rng(0)
+    rows: list[tuple] = []
+    thumbnails = np.zeros((0, 256), np.float32)
+    started = time.monotonic()
+    for picture in SOURCES[source](data):
+        thumbnail = _thumbnail(picture.image)
+        if picture.source != "london" and (thumbnails @ thumbnail > 0.985).any():
+            continue  # the contact sheets show some pictures several times
+        thumbnails = np.concatenate([thumbnails, thumbnail[None]])
+        found = [face for face in detector.detect(picture.image) if face.height >= SMALLEST_FACE]
+        if not found:
+            continue
+        points, presence = mesh(picture.image, found[0])
+        if presence < LOWEST_PRESENCE:
+            continue
+        image, photo, transform = frame(picture.image, found[0])
+        scale = transform[0, 0]
+        points = np.column_stack([transform_points(points[:, :2], transform), points[:, 2] * scale])
+        points = points.astype(np.float32)
+        if picture.outline is None:
+            outline, visible = labels(image, points, faces, photo)
+        else:
+            marked = transform_points(picture.outline, transform)
+            outline, visible = labels_within(image, points, marked, photo)
+        yaw = mesh_yaw(points)
+        known = not any(word in picture.key for word in NOT_LABELLED) and not eyes_are_dark(image, points)
+        rows.append((image, outline, visible, photo, points, picture, yaw, known, False))
+        if abs(yaw) < LARGEST_FRONTAL_YAW and known and rng.random() < TURNED_SHARE:
+            rows.append(_turned(rows[-1], faces, rng))
+        if len(rows) % 200 < 2:
+            print(f"{len(rows)} faces, {time.monotonic() - started:.0f} s, {picture.key}", flush=True)
+    _write(rows, faces, out)
+
+
+def frame(image: np.ndarray, face: Face) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The framed face, where it is photo (uint8 0 or 255), and the transform from the picture to it."""
+    side = CROP_MARGIN * REACH * max(face.width, face.height)
+    scale = SIDE / side
+    centre_x, centre_y = (face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2
+    centre_y -= CROP_LIFT * face.height
+    # The corners of pixels stay in place, as in `alignment.crop_face`.
+    transform = np.array(
+        [
+            [scale, 0, (SIDE - 1) / 2 - scale * centre_x],
+            [0, scale, (SIDE - 1) / 2 - scale * centre_y],
+        ]
+    )
+    if scale < 0.6:  # first by area averaging, against aliasing
+        half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        shrunk = transform * (2, 2, 1) + np.array([[0, 0, 0.5 * scale], [0, 0, 0.5 * scale]])
+        framed = cv2.warpAffine(half, shrunk, (SIDE, SIDE), flags=cv2.INTER_LINEAR)
+    else:
+        framed = cv2.warpAffine(image, transform, (SIDE, SIDE), flags=cv2.INTER_LINEAR)
+    photo = cv2.warpAffine(
+        np.full(image.shape[:2], 255, np.uint8), transform, (SIDE, SIDE), flags=cv2.INTER_NEAREST
+    )
+    return framed, photo, transform
+
+
+def mesh_yaw(points: np.ndarray) -> float:
+    """Yaw in degrees by the mesh; positive when the face turns to the right in the picture."""
+    across = points[454] - points[234]
+    return float(-np.degrees(np.arctan2(across[2], np.hypot(across[0], across[1]))))
+
+
+def _turned(row: tuple, faces: np.ndarray, rng: np.random.Generator) -> tuple:
+    image, outline, visible, photo, points, picture, _, known, _ = row
+    yaw = rng.choice([-1, 1]) * rng.uniform(20, 85)
+    pitch = rng.normal(0, 12)
+    place, _, turned = turn(image, points, faces, yaw, pitch)
+    drawn = np.isfinite(place[..., 0])
+    place = np.nan_to_num(place, nan=-1)
+    image = cv2.remap(image, place, None, cv2.INTER_LINEAR)
+    shown = [cv2.remap(mask, place, None, cv2.INTER_LINEAR) for mask in (outline, visible, photo)]
+    outline, visible, photo = (np.where(mask > 127, 255, 0).astype(np.uint8) for mask in shown)
+    photo &= np.where(drawn, 255, 0).astype(np.uint8)
+    # The raised forehead has only a guessed depth: it may not stand out beyond the raised mesh.
+    outline &= outline_mask(raised(turned), faces, outline.shape)
+    return image, outline, visible & outline, photo, turned, picture, yaw, known, True
+
+
+def _thumbnail(image: np.ndarray) -> np.ndarray:
+    small = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (16, 16), interpolation=cv2.INTER_AREA)
+    flat = small.ravel().astype(np.float32) - small.mean()
+    return flat / (np.linalg.norm(flat) + 1e-6)
+
+
+def _write(rows: list[tuple], faces: np.ndarray, out: Path) -> None:
+    images, outlines, visibles, photos, points, found, yaws, known, turned = zip(*rows, strict=True)
+    pictures_: tuple[Picture, ...] = found
+    np.save(out / "images.npy", np.stack(images))
+    np.save(out / "labels.npy", np.stack([np.stack(m) for m in (outlines, visibles, photos)], axis=-1))
+    np.savez(
+        out / "table.npz",
+        points=np.stack(points),
+        triangles=faces,
+        key=np.array([p.key for p in pictures_]),
+        source=np.array([p.source for p in pictures_]),
+        marked=np.array([p.outline is not None for p in pictures_]),
+        held_out=np.array([p.held_out for p in pictures_]),
+        yaw=np.array(yaws, np.float32),
+        known=np.array(known),
+        turned=np.array(turned),
+    )
+    print(f"{len(rows)} faces, {sum(p.held_out for p in pictures_)} of them held out")
+
+
+if __name__ == "__main__":
+    main()
