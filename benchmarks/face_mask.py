@@ -55,7 +55,7 @@ def main() -> None:
         samples = collect(faces, np.random.default_rng(number))
         results[kind] = accuracy(masker, samples)
         cv2.imwrite(str(arguments.sheets / f"{kind.replace(' ', '-')}.png"), sheet(masker, samples[:40]))
-    timings = {f"{n} crops": seconds(masker, n) for n in TIMED_BATCHES}
+    timings = {f"{n} crops": milliseconds(masker, n) for n in TIMED_BATCHES}
     show(results, timings, device)
     write("face_mask", {"machine": machine(), "accuracy": results, "ms": timings})
 
@@ -149,7 +149,7 @@ def _iou(a: np.ndarray, b: np.ndarray) -> float:
     return int((a & b).sum()) / union if union else 1.0
 
 
-def seconds(masker: FaceMasker, count: int) -> float:
+def milliseconds(masker: FaceMasker, count: int) -> float:
     """Median time in ms for `count` crops."""
     crops = np.random.default_rng(0).integers(0, 256, (count, CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)
     masker(crops)

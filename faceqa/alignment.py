@@ -111,7 +111,7 @@ def transform_points(points: np.ndarray, transform: np.ndarray) -> np.ndarray:
 def _square(face: Face) -> tuple[int, int, int]:
     """Left, top and side of the square in whole px of the photo."""
     x1, y1, x2, y2 = face.box
-    side = max(1, round(CROP_MARGIN * max(face.width, face.height)))
+    side = max(1, round(CROP_MARGIN * face.longer_side))
     centre_x, centre_y = (x1 + x2) / 2, (y1 + y2) / 2 - CROP_LIFT * face.height
     return round(centre_x - side / 2), round(centre_y - side / 2), side
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from faceqa.errors import FaceqaError
 from faceqa.types import Assessment
+from faceqa.weights import MODEL_SETS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="default: auto")
     score.add_argument(
         "--models",
-        choices=["open", "research"],
+        choices=MODEL_SETS,
         default="open",
         help="open (default): offline, permissive licences; research: downloaded, non-commercial",
     )
@@ -123,7 +124,7 @@ def _table_line(result: Assessment, name_width: int) -> str:
     score = "-" if result.ser_fiq is None else f"{result.ser_fiq:.3f}"
     covered = "-" if result.occlusion is None else f"{result.occlusion:.0%}"
     face, pose = result.face, result.pose
-    size = f"{max(face.width, face.height):.0f}" if face else "-"
+    size = f"{face.longer_side:.0f}" if face else "-"
     angles = [f"{angle:+.0f}°" for angle in (pose.yaw, pose.pitch, pose.roll)] if pose else ["-"] * 3
     cells = [f"{cell:>7}" for cell in (score, covered, size)] + [f"{angle:>5}" for angle in angles]
     return "  ".join([f"{result.image:{name_width}}", *cells, _remark(result)]).rstrip()

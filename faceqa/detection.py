@@ -54,7 +54,7 @@ COARSE_SIDE = 320
 
 FINE_SIDE_LIMITS = (640, 2560)
 """The fine pass never has a long side below the first (a smaller photo keeps its size) or above the second
-(beyond 17 megapixels the smallest face found grows with the photo)."""
+(beyond about 23 megapixels the smallest face found grows with the photo)."""
 
 REFINED_FACE = 240
 """Longer side in px of the box when a face is looked at again; the best of 120, 160, 200 and 240."""
@@ -136,7 +136,7 @@ class Detector:
 
     def _look_at(self, image: np.ndarray, face: Face, angle: float) -> Face:
         """Find the face again in a patch of a fixed size that was turned back by `angle`, in radians."""
-        scale = REFINED_FACE / max(face.width, face.height)
+        scale = REFINED_FACE / face.longer_side
         x1, y1, x2, y2 = face.box
         centre = np.array([x1 + x2, y1 + y2]) / 2
         reach = 0.75 * REFINED_SIDE / scale  # to the corners of a turned patch

@@ -43,6 +43,11 @@ class Face:
         return self.box[3] - self.box[1]
 
     @property
+    def longer_side(self) -> float:
+        """The longer side of the box in px."""
+        return max(self.width, self.height)
+
+    @property
     def area(self) -> float:
         """Area of the box in px²."""
         return self.width * self.height

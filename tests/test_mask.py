@@ -1,16 +1,13 @@
 """The face mask on real photographs, on what is drawn over them, and its helpers by geometry."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 import torch
+from conftest import EXAMPLES
 
 from faceqa import image, mask
 from faceqa.alignment import CROP_SIZE, crop_face, transform_points
-
-EXAMPLES = Path(__file__).parent.parent / "examples"
 
 FLOOR = 1e-4  # a crop's maps may differ this much between batches
 

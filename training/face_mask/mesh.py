@@ -24,15 +24,12 @@ NETWORK_BYTES = (2495952, 3737848)
 SIDE = 192
 """Side of the network's input, px."""
 
-EYE_DISTANCE = 0.235
-"""The eyes' distance in the network's input over its side, frontal."""
-
 # The outline from the top of the forehead clockwise (for the viewer): MediaPipe's FACEMESH_FACE_OVAL.
 # fmt: off
 OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148,
         176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)
 # fmt: on
-RIGHT_EYE, LEFT_EYE, NOSE_TIP, MOUTH_RIGHT, MOUTH_LEFT = (33, 133), (362, 263), 1, 61, 291
+RIGHT_EYE, LEFT_EYE = 33, 263  # the outer corners
 
 
 class FaceMesh:
@@ -62,14 +59,12 @@ class FaceMesh:
         roll = np.arctan2(eyes[1, 1] - eyes[0, 1], eyes[1, 0] - eyes[0, 0])
         roll = float(roll) if np.hypot(*(eyes[1] - eyes[0])) > 0.2 * face.width else 0.0
         centre = np.array([(face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2])
-        points, presence = self._run(image, centre, 1.5 * max(face.width, face.height), roll)
-        for _ in range(1):
-            xy = points[:, :2]
-            across = xy[263] - xy[33]
-            roll = float(np.arctan2(across[1], across[0]))
-            centre = (xy.min(axis=0) + xy.max(axis=0)) / 2
-            points, presence = self._run(image, centre, 1.5 * float(np.ptp(xy, axis=0).max()), roll)
-        return points, presence
+        points, _ = self._run(image, centre, 1.5 * face.longer_side, roll)
+        xy = points[:, :2]
+        across = xy[LEFT_EYE] - xy[RIGHT_EYE]
+        roll = float(np.arctan2(across[1], across[0]))
+        centre = (xy.min(axis=0) + xy.max(axis=0)) / 2
+        return self._run(image, centre, 1.5 * float(np.ptp(xy, axis=0).max()), roll)
 
     def _run(
         self, image: np.ndarray, centre: np.ndarray, side: float, roll: float

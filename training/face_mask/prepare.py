@@ -99,7 +99,7 @@ def prepare(data: Path, out: Path, source: str) -> None:
 
 def frame(image: np.ndarray, face: Face) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The framed face, where it is photo (uint8 0 or 255), and the transform from the picture to it."""
-    side = CROP_MARGIN * REACH * max(face.width, face.height)
+    side = CROP_MARGIN * REACH * face.longer_side
     scale = SIDE / side
     centre_x, centre_y = (face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2
     centre_y -= CROP_LIFT * face.height
