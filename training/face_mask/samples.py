@@ -21,7 +21,7 @@ COVERS: tuple[tuple[Callable[[Scene], Layer | None], float, float], ...] = (
     (occluders.thing, 0.10, 1),
     (occluders.microphone, 0.04, 1),
     (occluders.scarf, 0.05, 1),
-    (occluders.hat, 0.04, 1),
+    (occluders.hat, 0.07, 1),
     (occluders.hair, 0.07, 1),
 )
 """Drawer, its share of the samples, and whether what it covers is no longer visible. A sample may have
@@ -204,7 +204,7 @@ def _frame(
         cv2.warpAffine(part, matrix, (size, size), flags=cv2.INTER_LINEAR)
         for part in (image, outline, visible)
     ]
-    if rng.random() < 0.12 * jitter:
+    if rng.random() < 0.18 * jitter:
         for side in range(4):
             if rng.random() < 0.4:
                 border = int(size * rng.uniform(0, 0.3))

@@ -22,8 +22,8 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from faceqa.networks.face_mask import FaceMaskNet
 
-STAGES = ((128, 24, 12000), (192, 16, 9000), (256, 12, 4500))
-"""Side in px, batch size and number of samples, one after the other."""
+STAGES = ((128, 24, 12000), (192, 16, 9000), (256, 12, 6000), (256, 12, 15600))
+"""Side in px, batch size and number of samples, one after the other; the last on refined labels."""
 
 LEARNING_RATE = {"encoder": 4e-4, "decoder": 2e-3}
 WEIGHT_DECAY = 0.01
@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="weights to begin with instead of the ImageNet encoder")
     parser.add_argument("--samples", type=float, default=1.0, help="factor on the number of samples")
     parser.add_argument(
-        "--stages", type=int, nargs="*", default=range(len(STAGES)), help="which stages to run"
+        "--stages", type=int, nargs="*", default=range(len(STAGES)), help="which stages to run, from 0"
     )
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--rate", type=float, default=1.0, help="factor on the learning rate")
