@@ -1,0 +1,225 @@
+"""Perceptual quality on real portraits: what lowers it, what must not move it, and other metrics."""
+
+import hashlib
+import sys
+import types
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from conftest import EXAMPLES
+from test_dbcnn import checkpoint
+
+from faceqa import image, weights
+from faceqa.alignment import crop_face
+from faceqa.errors import FaceqaError, WeightsError
+from faceqa.iqa import Dbcnn, load_iqa
+from faceqa.mask import load_masker, remove_background
+from faceqa.networks.dbcnn import DbcnnNet
+
+CPU = torch.device("cpu")
+FLOOR = 1e-4  # a crop's score may differ this much between batches
+TOLERANCE = 3.0  # points; a step of the 1080-720-480-360-240 ladder is more
+
+
+@pytest.fixture(scope="module")
+def iqa():
+    return load_iqa()
+
+
+@pytest.fixture(scope="module")
+def masker():
+    return load_masker(CPU)
+
+
+def face_crop(detector, photo) -> np.ndarray:
+    return crop_face(photo, detector.refine(photo, detector.detect(photo)[0])).image
+
+
+@pytest.fixture(scope="module")
+def portraits(detector, hopper, collins) -> np.ndarray:
+    return np.stack([face_crop(detector, hopper), face_crop(detector, collins)])
+
+
+@pytest.fixture(scope="module")
+def outlines(masker, portraits) -> np.ndarray:
+    return masker(portraits).outline
+
+
+@pytest.fixture(scope="module")
+def masked(portraits, outlines) -> np.ndarray:
+    return np.stack([remove_background(*pair) for pair in zip(portraits, outlines, strict=True)])
+
+
+def at_lines(crop, lines):
+    """A crop as a frame of so many lines would have shown it, 1080 being its own."""
+    side = round(len(crop) * lines / 1080)
+    small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, crop.shape[:2], interpolation=cv2.INTER_CUBIC)
+
+
+def blurred(crop):
+    return cv2.GaussianBlur(crop, (0, 0), 4)
+
+
+def compressed(crop):
+    return cv2.imdecode(cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, 8])[1], cv2.IMREAD_COLOR)
+
+
+def noisy(crop):
+    noise = np.random.default_rng(0).normal(0, 25, crop.shape)
+    return (crop + noise).clip(0, 255).astype(np.uint8)
+
+
+def low(crop):
+    return at_lines(crop, 240)
+
+
+def test_scores_have_type_and_range(iqa, portraits):
+    scores = iqa(portraits)
+    assert scores.shape == (2,)
+    assert scores.dtype == np.float32
+    assert (scores > 40).all(), "two studio portraits"
+    assert (scores <= 100).all()
+    assert iqa(portraits[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize("damage", [blurred, compressed, noisy, low])
+@pytest.mark.parametrize("background", [True, False])
+def test_damage_lowers_the_score(iqa, portraits, outlines, damage, background):
+    for portrait, outline in zip(portraits, outlines, strict=True):
+        pair = np.stack([portrait, damage(portrait)])
+        if not background:
+            pair = np.stack([remove_background(crop, outline) for crop in pair])
+        good, bad = iqa(pair)
+        assert bad < good - 4
+
+
+def test_the_score_falls_with_the_lines_of_the_frame(iqa, portraits, outlines):
+    # The photos' own crops are 300 and 161 px wide: what a frame of 844 or 453 lines would have shown.
+    for portrait, outline in zip(portraits, outlines, strict=True):
+        ladder = [portrait, *(at_lines(portrait, lines) for lines in (360, 240, 160))]
+        for crops in (ladder, [remove_background(crop, outline) for crop in ladder]):
+            assert (np.diff(iqa(np.stack(crops))) < 0).all()
+
+
+def test_the_examples_order(iqa, detector, masker):
+    def score(name):
+        crop = face_crop(detector, image.load(EXAMPLES / f"{name}.jpg"))
+        return iqa(remove_background(crop, masker(crop[None]).outline[0])[None])[0]
+
+    assert score("hopper") > score("hopper_360p")
+    assert score("hopper") > score("hopper_blur")
+
+
+def test_alone_or_in_any_batch_the_score_is_the_same(iqa, portraits, masked):
+    crops = np.concatenate([portraits, masked, portraits[:, ::-1]])
+    together = iqa(crops)
+    alone = np.concatenate([iqa(crop[None]) for crop in crops])
+    reversed_ = iqa(crops[::-1])[::-1]
+    np.testing.assert_allclose(together, alone, atol=FLOOR, rtol=0)
+    np.testing.assert_allclose(together, reversed_, atol=FLOOR, rtol=0)
+    assert together.std() > 1
+
+
+@pytest.mark.parametrize("reach", [-10, -5, 5, 10])
+def test_the_size_of_the_masked_area_hardly_matters(iqa, portraits, outlines, masked, reach):
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(reach) + 1,) * 2)
+    change = cv2.dilate if reach > 0 else cv2.erode
+    other = np.stack(
+        [remove_background(p, change(o, kernel)) for p, o in zip(portraits, outlines, strict=True)]
+    )
+    assert not np.array_equal(other, masked)
+    np.testing.assert_allclose(iqa(other), iqa(masked), atol=TOLERANCE)
+
+
+def test_a_wider_black_margin_hardly_matters(iqa, masked):
+    wider = np.pad(masked, ((0, 0), (64, 64), (64, 64), (0, 0)))
+    np.testing.assert_allclose(iqa(wider), iqa(masked), atol=TOLERANCE)
+
+
+def test_what_is_no_crop_is_refused(iqa, portraits):
+    for wrong in (portraits[0], portraits.astype(np.float32), portraits[..., :1]):
+        with pytest.raises(ValueError, match="uint8"):
+            iqa(wrong)
+
+
+def test_the_research_set_loads_the_published_layout(tmp_path, monkeypatch, portraits):
+    path = checkpoint(tmp_path / "koniq.pth")
+    row = weights.find("iqa", "research")
+    local = replace(
+        row,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sources=(weights.Source("file", "", path.name),),
+    )
+    monkeypatch.setattr(weights, "WEIGHTS_DIR", tmp_path)
+    monkeypatch.setattr(weights, "find", lambda role, models: local)
+    net = DbcnnNet("vgg16")
+    net.load_state_dict(torch.load(path, weights_only=True)["params"])
+    small = portraits[:, ::4, ::4]
+    np.testing.assert_allclose(load_iqa("research")(small), Dbcnn(net)(small), atol=FLOOR)
+
+    path.write_bytes(b"something else")
+    with pytest.raises(WeightsError) as caught:
+        load_iqa("research")
+    assert caught.value.code == "wrong_hash"
+
+
+def fake_pyiqa(lower_better: bool):
+    """A stand-in with pyiqa's three calls, whose metric is the mean of the red channel."""
+
+    def metric(crop):
+        return crop[:, 0].mean()
+
+    metric.lower_better = lower_better
+    created = []
+
+    def create_metric(name, device):
+        created.append((name, device))
+        return metric
+
+    return types.SimpleNamespace(
+        list_models=lambda metric_mode: ["red"], create_metric=create_metric, created=created
+    )
+
+
+@pytest.mark.parametrize(("lower_better", "sign"), [(False, 1), (True, -1)])
+def test_a_metric_of_pyiqa_takes_its_place(monkeypatch, portraits, lower_better, sign):
+    peer = fake_pyiqa(lower_better)
+    monkeypatch.setitem(sys.modules, "pyiqa", peer)
+    metric = load_iqa(name="pyiqa:red")
+    scores = metric(portraits)
+    assert scores.dtype == np.float32
+    np.testing.assert_allclose(scores, sign * portraits[..., 0].mean(axis=(1, 2)) / 255, rtol=1e-5)
+    assert metric.lower_better == lower_better
+    assert peer.created == [("red", CPU)]
+
+
+def test_unknown_metrics_are_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyiqa", fake_pyiqa(False))
+    for name in ("brisque", "pyiqa:blue"):
+        with pytest.raises(FaceqaError, match=name.removeprefix("pyiqa:")) as caught:
+            load_iqa(name=name)
+        assert caught.value.code == "unknown_iqa"
+
+
+def test_a_missing_pyiqa_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyiqa", None)
+    with pytest.raises(FaceqaError, match="pip install pyiqa") as caught:
+        load_iqa(name="pyiqa:brisque")
+    assert caught.value.code == "missing_package"
+
+
+@pytest.mark.peer
+def test_a_real_metric_of_pyiqa_is_listed():
+    pyiqa = pytest.importorskip("pyiqa", reason="pyiqa is installed for this check only: pip install pyiqa")
+    assert {"brisque", "niqe", "dbcnn"} <= set(pyiqa.list_models(metric_mode="NR"))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_cuda_equals_the_cpu(iqa, portraits, masked):
+    crops = np.concatenate([portraits, masked])
+    np.testing.assert_allclose(load_iqa(device="cuda")(crops), iqa(crops), atol=0.1)
