@@ -3,13 +3,14 @@
 from faceqa import Scorer
 
 assessment = Scorer().assess("face.jpg")
-print(assessment.ser_fiq, assessment.pose)
+print(assessment.verdict, assessment.cafi, [reason.message for reason in assessment.reasons])
 """
 
 from typing import TYPE_CHECKING, Any
 
-from faceqa.errors import DeviceError, FaceqaError, ImageError, WeightsError
-from faceqa.types import Assessment, Face, Pose, Reason
+from faceqa.errors import DeviceError, FaceqaError, ImageError, NoFaceError, PolicyError, WeightsError
+from faceqa.fusion import judge, rejudge
+from faceqa.types import Assessment, Face, Inspection, Measures, Policy, Pose, Reason, Verdict
 
 if TYPE_CHECKING:
     from faceqa.scorer import Scorer
@@ -20,10 +21,18 @@ __all__ = [
     "Face",
     "FaceqaError",
     "ImageError",
+    "Inspection",
+    "Measures",
+    "NoFaceError",
+    "Policy",
+    "PolicyError",
     "Pose",
     "Reason",
     "Scorer",
+    "Verdict",
     "WeightsError",
+    "judge",
+    "rejudge",
 ]
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from faceqa.types import Face
+from faceqa.types import Box, Face
 
 ALIGNED_SIZE = 112
 """Side in px of ArcFace's input."""
@@ -50,6 +50,13 @@ class FaceCrop:
     def to_crop(self) -> np.ndarray:
         """Transform from the photo's pixels to the crop's; the inverse of `to_photo`."""
         return cv2.invertAffineTransform(self.to_photo)
+
+    @property
+    def box(self) -> Box:
+        """The crop's outer edge in the photo: (x1, y1, x2, y2) in px."""
+        size = len(self.image)
+        (x1, y1), (x2, y2) = transform_points(np.array([[-0.5] * 2, [size - 0.5] * 2]), self.to_photo)
+        return float(x1), float(y1), float(x2), float(y2)
 
 
 def align(image: np.ndarray, face: Face) -> np.ndarray:
@@ -95,7 +102,16 @@ def crop_face(image: np.ndarray, face: Face, size: int = CROP_SIZE) -> FaceCrop:
         size: Side of the crop in px.
     """
     left, top, side = _square(face)
-    patch = _cut(image, left, top, side)
+    return _resized(_cut(image, left, top, side), left, top, size)
+
+
+def whole_crop(image: np.ndarray, size: int = CROP_SIZE) -> FaceCrop:
+    """A picture that is a face crop already, brought to `size` x `size`: RGB uint8 (S, S, 3)."""
+    return _resized(image, 0, 0, size)
+
+
+def _resized(patch: np.ndarray, left: int, top: int, size: int) -> FaceCrop:
+    side = len(patch)
     interpolation = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
     scale = side / size
     # cv2.resize keeps the corners of pixels in place: x_photo + 0.5 = left + (x_crop + 0.5) * scale.

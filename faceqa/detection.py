@@ -25,6 +25,8 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import cv2
@@ -97,9 +99,11 @@ class Network(Protocol):
 class Detector:
     """Finds the faces of a photo; safe to call from several threads."""
 
-    def __init__(self, network: Network):
-        self._network = network
-        self._lock = threading.Lock()  # both networks keep the size of their input as state
+    def __init__(self, load_network: Callable[[], Network]):
+        """Take the network from `load_network`, once a thread: networks keep their input's size as state."""
+        self._load_network = load_network
+        self._own = threading.local()
+        self._loading = threading.Lock()  # OpenCV's log level, which loading changes, is one for all threads
 
     def detect(self, image: np.ndarray) -> list[Face]:
         """All faces of a photo, the largest box first.
@@ -178,8 +182,10 @@ class Detector:
 
     def _run(self, image: np.ndarray) -> np.ndarray:
         """Detections in a picture of the right size: RGB in, float64 (N, 15) out, one row a face."""
-        with self._lock:
-            candidates = self._network(cv2.cvtColor(image, cv2.COLOR_RGB2BGR)).astype(np.float64)
+        if not hasattr(self._own, "network"):
+            with self._loading:
+                self._own.network = self._load_network()
+        candidates = self._own.network(cv2.cvtColor(image, cv2.COLOR_RGB2BGR)).astype(np.float64)
         sure = candidates[candidates[:, 14] >= MIN_CONFIDENCE]
         kept = sure[_suppress(sure, sure[:, 14])]
         return np.array([_average(row, candidates) for row in kept]).reshape(-1, 15)
@@ -192,7 +198,9 @@ def load_detector(models: weights.Models = "open") -> Detector:
         WeightsError: when its weights are missing or wrong.
     """
     path = str(weights.fetch(weights.find("detection", models)))
-    return Detector(_YuNet(path) if models == "open" else _Scrfd(path))
+    detector = Detector(partial(_YuNet if models == "open" else _Scrfd, path))
+    detector.detect(np.zeros((COARSE_SIDE, COARSE_SIDE, 3), np.uint8))  # a file that is none is told of here
+    return detector
 
 
 class _YuNet:

@@ -22,6 +22,14 @@ class ImageError(FaceqaError):
     """
 
 
+class TableError(FaceqaError):
+    """A file is no table of faceqa's. `code` is `bad_table`."""
+
+
+class CurationError(FaceqaError):
+    """A data set cannot be filtered as asked. `code` is `bad_output` or `other_run`."""
+
+
 class WeightsError(FaceqaError):
     """A weight file is missing, cannot be fetched, or is not the file that the manifest names.
 
@@ -32,3 +40,11 @@ class WeightsError(FaceqaError):
 
 class DeviceError(FaceqaError):
     """The computing device that was asked for is not there. `code` is `no_device`."""
+
+
+class NoFaceError(FaceqaError):
+    """The image does not show the face that was asked for. `code` is `no_such_face`."""
+
+
+class PolicyError(FaceqaError):
+    """A setting of the verdict is out of its range. `code` is `bad_policy`."""

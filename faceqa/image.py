@@ -33,6 +33,20 @@ from faceqa.errors import ImageError
 
 ImageSource = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray
 
+
+@dataclass(frozen=True, slots=True)
+class NamedImage:
+    """An image of a stream.
+
+    Attributes:
+        name: What its results are called.
+        source: What `load` takes; or, where there is no image to read, why not.
+    """
+
+    name: str
+    source: ImageSource | ImageError
+
+
 MIN_SIDE = 112
 """px. The ArcFace crop, which the recognition network sees, is 112 x 112: a smaller photo cannot fill it."""
 

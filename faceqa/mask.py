@@ -21,6 +21,7 @@ from torch.nn.functional import interpolate
 
 from faceqa import weights
 from faceqa.networks.face_mask import FaceMaskNet
+from faceqa.networks.folding import folded
 
 INPUT_SIZE = 256
 """Side in px at which the network was trained."""
@@ -97,7 +98,7 @@ def load_masker(device: torch.device) -> FaceMasker:
     # The file leaves out batch norm's step counters, which only a training reads.
     counters = {k: v for k, v in network.state_dict().items() if k.endswith("num_batches_tracked")}
     network.load_state_dict({**counters, **state}, strict=True)
-    return FaceMasker(network, device)
+    return FaceMasker(folded(network.eval()), device)
 
 
 def occlusion(outline: np.ndarray, visible: np.ndarray) -> float:

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from faceqa import weights
 from faceqa.networks.arcface import OnnxArcFace
+from faceqa.networks.folding import folded
 from faceqa.networks.sface import SFace, state_dict_from_onnx
 
 if TYPE_CHECKING:
@@ -172,4 +173,4 @@ def load_ser_fiq(
 def _sface(model: onnx.ModelProto) -> SFace:
     network = SFace()
     network.load_state_dict(state_dict_from_onnx(model), strict=True)
-    return network
+    return folded(network.eval())

@@ -9,10 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from faceqa.errors import PolicyError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
+Language = Literal["en", "ko"]
+Decision = Literal["accept", "reject", "error"]
 
 LANDMARKS = ("right_eye", "left_eye", "nose_tip", "right_mouth_corner", "left_mouth_corner")
 """The order of `Face.landmarks`. In an upright frontal photo the person's right eye is on the left."""
@@ -74,18 +81,121 @@ class Pose:
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """Why an image was not accepted.
+class Measures:
+    """What the verdict on one face rests on. See `fusion.judge`.
 
     Attributes:
-        code: `no_face`, `unreadable_image`, `image_too_small` or `image_too_large`.
+        ser_fiq: SER-FIQ in [0, 1], higher is better.
+        dbcnn: Perceptual quality of the masked face in [0, 100], higher is better; or that of another metric,
+            on its own scale.
+        occlusion: Share of the face's outline in which the face is covered, in [0, 1].
+        face_size: The longer side of the face's box in px of the photo.
+    """
+
+    ser_fiq: float
+    dbcnn: float
+    occlusion: float
+    face_size: float
+
+    def __post_init__(self) -> None:
+        for name, (lowest, highest) in MEASURE_RANGES.items():
+            value = getattr(self, name)
+            if not (lowest <= value <= highest and math.isfinite(value)):
+                raise ValueError(f"{name} must lie between {lowest:g} and {highest:g}, not {value}")
+
+
+MEASURE_RANGES = {
+    "ser_fiq": (0.0, 1.0),
+    "dbcnn": (-math.inf, math.inf),
+    "occlusion": (0.0, 1.0),
+    "face_size": (0.0, math.inf),
+}
+"""The lowest and the highest value of each measure. DBCNN's own are 0 and 100; a metric that is put in
+its place brings its scale along."""
+
+MEASURE_DECIMALS = {"ser_fiq": 4, "dbcnn": 2, "occlusion": 4, "face_size": 1}
+"""The scorer rounds every measure to so many decimals before the verdict, so that a table of them,
+judged again, gives the very same verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What is asked of a face: the gates, the weights of CAFI and its threshold.
+
+    The default is the reference system's (2022): SER-FIQ only filters, the score is DBCNN on the masked face.
+
+    Attributes:
+        ser_fiq_threshold: The lowest SER-FIQ that passes, in [0, 1].
+        max_occlusion: The largest covered share of the face that passes, in [0, 1].
+        cafi_threshold: The lowest CAFI that is accepted, in [0, 100] (see `POLICY_RANGES`).
+        ser_fiq_weight: Weight of 100 x SER-FIQ in CAFI, in [0, 100].
+        dbcnn_weight: Weight of DBCNN in CAFI, in [0, 100]. Only the ratio of the two weights matters; one of
+            them must be above 0.
+
+    Raises:
+        PolicyError: when a value is out of its range.
+    """
+
+    ser_fiq_threshold: float = 0.5
+    max_occlusion: float = 0.25
+    cafi_threshold: float = 50.0
+    ser_fiq_weight: float = 0.0
+    dbcnn_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, (lowest, highest) in POLICY_RANGES.items():
+            value = getattr(self, name)
+            if not (lowest <= value <= highest and math.isfinite(value)):
+                raise PolicyError(
+                    "bad_policy", f"{name} must lie between {lowest:g} and {highest:g}, not {value}."
+                )
+        if self.ser_fiq_weight + self.dbcnn_weight == 0:
+            raise PolicyError("bad_policy", "One of the weights of CAFI must be above 0.")
+
+
+POLICY_RANGES = {
+    "ser_fiq_threshold": (0.0, 1.0),
+    "max_occlusion": (0.0, 1.0),
+    "cafi_threshold": (-math.inf, math.inf),
+    "ser_fiq_weight": (0.0, 100.0),
+    "dbcnn_weight": (0.0, 100.0),
+}
+"""The lowest and the highest value of each setting. CAFI lies in [0, 100], unless another metric is put
+in the place of DBCNN."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an image was not accepted. `reasons.in_language` gives the same reason in another language.
+
+    Attributes:
+        code: `no_face`, `face_too_small`, `low_ser_fiq`, `occluded`, `low_cafi`, `unreadable_image`,
+            `image_too_small`, `image_too_large` or `measure_failed`; in a data set also `not_among_best`.
         message: What is wrong, in a sentence.
         advice: What to do about it; may be empty where the message says so.
+        values: For a gate `value`, the measure, and `limit`, what the policy asks for, in the measure's unit;
+            else empty.
     """
 
     code: str
     message: str
     advice: str = ""
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a policy says of a face.
+
+    Attributes:
+        decision: "accept" or "reject".
+        cafi: CAFI in [0, 100]; None where a gate failed. A face that is rejected for its CAFI only keeps it.
+        reasons: Every failed gate; else a CAFI below the threshold; empty for an accepted face.
+    """
+
+    decision: Decision
+    cafi: float | None
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,34 +206,50 @@ class Assessment:
         image: The image's name.
         width: Of the upright image in px; None where it could not be read.
         height: Likewise.
-        verdict: "reject" where no face was found, "error" where the image could not be assessed, None where
-            the measures were taken.
+        verdict: "accept", "reject", or "error" where the image could not be assessed.
         reasons: Why it was rejected or failed.
+        cafi: CAFI in [0, 100]; None where a gate failed or the image could not be assessed.
         ser_fiq: SER-FIQ in [0, 1], higher is better; None without a face.
+        dbcnn: Perceptual quality of the masked face in [0, 100], higher is better; None without a face.
+        dbcnn_unmasked: The same of the whole face crop with its background; None where it was not asked for.
         occlusion: Share of the face's outline in which the face is covered, in [0, 1]; None without a face.
         pose: Head pose in degrees; None without a face, or where the landmarks have none.
         face: The face that was assessed.
         face_index: Its place among the image's faces, 0 is the largest; None without a face.
         faces_found: How many faces the image shows.
+        percentiles: How many percent of the faces in the reference photographs have less `ser_fiq`, `dbcnn`
+            and `cafi`. Empty without a face, and where the models are not those of the calibration.
         error: What went wrong, in a sentence; None where nothing did.
-        timings_ms: Milliseconds by stage.
+        timings_ms: Milliseconds by stage; in a batch, the image's part of it.
         models: Name of the weights by role.
     """
 
     image: str
     width: int | None = None
     height: int | None = None
-    verdict: Literal["reject", "error"] | None = None
+    verdict: Decision = "error"
     reasons: tuple[Reason, ...] = ()
+    cafi: float | None = None
     ser_fiq: float | None = None
+    dbcnn: float | None = None
+    dbcnn_unmasked: float | None = None
     occlusion: float | None = None
     pose: Pose | None = None
     face: Face | None = None
     face_index: int | None = None
     faces_found: int = 0
+    percentiles: Mapping[str, int] = field(default_factory=dict)
     error: str | None = None
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def measures(self) -> Measures | None:
+        """What `fusion.judge` needs of it; None without a face."""
+        if self.face is None or self.ser_fiq is None or self.dbcnn is None or self.occlusion is None:
+            return None
+        size = round(self.face.longer_side, MEASURE_DECIMALS["face_size"])
+        return Measures(self.ser_fiq, self.dbcnn, self.occlusion, size)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of the command line and the HTTP API; px and degrees are rounded."""
@@ -133,17 +259,51 @@ class Assessment:
             "height": self.height,
             "verdict": self.verdict,
             "reasons": [asdict(reason) for reason in self.reasons],
-            "ser_fiq": None if self.ser_fiq is None else round(self.ser_fiq, 4),
-            "occlusion": None if self.occlusion is None else round(self.occlusion, 4),
+            "cafi": self.cafi,
+            "ser_fiq": self.ser_fiq,
+            "dbcnn": self.dbcnn,
+            "dbcnn_unmasked": self.dbcnn_unmasked,
+            "occlusion": self.occlusion,
             "pose": self.pose
             and _rounded({"yaw": self.pose.yaw, "pitch": self.pose.pitch, "roll": self.pose.roll}),
             "face": self.face and _face_dict(self.face),
             "face_index": self.face_index,
             "faces_found": self.faces_found,
+            "percentiles": dict(self.percentiles),
             "error": self.error,
             "timings_ms": _rounded(self.timings_ms),
             "models": dict(self.models),
         }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inspection:
+    """An assessment with the pictures that it was made from.
+
+    The pictures are None where there is no face; the photo only where it could not be read.
+
+    Attributes:
+        assessment: As `Scorer.assess` gives it.
+        photo: The upright photo: RGB uint8 (H, W, 3).
+        faces: Every face of the photo, the largest first.
+        aligned: What the embedding network saw: RGB uint8 (112, 112, 3).
+        crop: The square around the face: RGB uint8 (384, 384, 3).
+        crop_box: Where that square lies in the photo: (x1, y1, x2, y2) in px, may reach beyond its border.
+        outline: The whole face, also where something covers it: float32 (384, 384) in [0, 1], 0.5 and more is
+            inside.
+        visible: The part of it that is seen: likewise, nowhere above `outline`.
+        masked_face: What DBCNN scored, the crop without its background: RGB uint8 (384, 384, 3).
+    """
+
+    assessment: Assessment
+    photo: np.ndarray | None = None
+    faces: tuple[Face, ...] = ()
+    aligned: np.ndarray | None = None
+    crop: np.ndarray | None = None
+    crop_box: Box | None = None
+    outline: np.ndarray | None = None
+    visible: np.ndarray | None = None
+    masked_face: np.ndarray | None = None
 
 
 def _face_dict(face: Face) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from typing import Literal
 from faceqa.errors import WeightsError
 
 Models = Literal["open", "research"]
-Role = Literal["detection", "embedding", "face_mask", "iqa"]
+Role = Literal["detection", "embedding", "face_mask", "iqa", "calibration"]
 
 MODEL_SETS: tuple[Models, ...] = ("open", "research")
 
@@ -101,6 +101,15 @@ def find(role: Role, models: Models) -> WeightFile:
         if weight.role == role and weight.models in (models, "both"):
             return weight
     raise WeightsError("unknown_weights", f"The model set '{models}' has no weights for the role '{role}'.")
+
+
+def fingerprint(models: Models) -> str:
+    """Twelve hexadecimal digits that change with any network of a model set."""
+    digest = hashlib.sha256()
+    for weight in manifest():
+        if weight.models in (models, "both") and weight.role != "calibration":
+            digest.update(bytes.fromhex(weight.sha256))
+    return digest.hexdigest()[:12]
 
 
 def fetch(weight: WeightFile) -> Path:

@@ -1,15 +1,17 @@
+import io
 import json
-import os
 import shutil
 import subprocess
 import sys
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import EXAMPLES
 
-from faceqa import cli, weights
-from faceqa.sources import image_files
+from faceqa import Policy, cli, weights
+from faceqa.fusion import PRESETS
 
 
 def faceqa(*arguments, **options) -> subprocess.CompletedProcess:
@@ -21,7 +23,10 @@ def test_the_table_of_the_examples():
     done = faceqa("score", EXAMPLES)
     heading, *rows = done.stdout.splitlines()
     assert done.returncode == 0
-    assert heading.split() == ["image", "SER-FIQ", "covered", "face", "px", "yaw", "pitch", "roll", "remark"]
+    assert heading.split() == [
+        *("image", "verdict", "CAFI", "SER-FIQ", "DBCNN", "covered", "face", "px"),
+        *("yaw", "pitch", "roll", "remark"),
+    ]
     assert len(rows) == len(list(EXAMPLES.glob("*.jpg")))
     assert "no_face: No face was found." in next(row for row in rows if "no_face.jpg" in row)
     assert "face 1 of 2" in next(row for row in rows if "two_faces.jpg" in row)
@@ -36,7 +41,7 @@ def test_json_lines_and_a_bad_file_in_between(tmp_path):
     results = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 1
     assert [Path(result["image"]).name for result in results] == ["a.jpg", "b.jpg", "ü c.jpg"]
-    assert [result["verdict"] for result in results] == [None, "error", None]
+    assert [result["verdict"] for result in results] == ["accept", "error", "accept"]
     assert results[1]["reasons"][0]["code"] == "unreadable_image"
     assert results[0]["ser_fiq"] > 0.7
 
@@ -45,6 +50,7 @@ def test_the_command_agrees_with_python(scorer):
     done = faceqa("score", "--json", EXAMPLES / "hopper.jpg")
     (line,) = done.stdout.splitlines()
     theirs, ours = json.loads(line), scorer.assess(EXAMPLES / "hopper.jpg").to_dict()
+    assert theirs["dbcnn_unmasked"] is not None
     del theirs["timings_ms"], ours["timings_ms"]
     assert theirs == ours
 
@@ -52,7 +58,7 @@ def test_the_command_agrees_with_python(scorer):
 @pytest.fixture
 def one_scorer(scorer, monkeypatch):
     """Run the command line in this process, with the models that are loaded already."""
-    monkeypatch.setattr("faceqa.scorer.Scorer", lambda device, models: scorer)
+    monkeypatch.setattr("faceqa.scorer.Scorer", lambda device, models, policy, iqa: scorer)
 
 
 def test_all_faces(one_scorer, capsys):
@@ -134,11 +140,49 @@ def test_the_version_is_printed(capsys):
     assert capsys.readouterr().out.startswith("faceqa 0.")
 
 
-def test_folders_are_searched_in_order_and_hidden_files_left_out(tmp_path):
-    for name in ("b/2.PNG", "b/1.jpg", "a.webp", ".hidden.jpg", ".cache/x.jpg", "notes.txt", "b/c/3.heic"):
-        file = tmp_path / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
-    os.mkdir(tmp_path / "folder.jpg")
-    found = [path.relative_to(tmp_path).as_posix() for path in image_files([tmp_path])]
-    assert found == ["a.webp", "b/1.jpg", "b/2.PNG", "b/c/3.heic"]
+def test_a_list_on_stdin(one_scorer, capsys, monkeypatch):
+    monkeypatch.setattr(
+        "sys.stdin", io.StringIO(f"{EXAMPLES / 'hopper.jpg'}\n\n{EXAMPLES / 'no_face.jpg'}\n")
+    )
+    assert cli.main(["score", "--json", "-"]) == 0
+    results = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [Path(result["image"]).name for result in results] == ["hopper.jpg", "no_face.jpg"]
+
+
+def test_a_zip_is_scored_like_a_folder(one_scorer, tmp_path, capsys):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(EXAMPLES / "hopper.jpg", "x/hopper.jpg")
+    assert cli.main(["score", "--json", str(path), str(EXAMPLES / "hopper.jpg")]) == 0
+    packed, plain = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert packed["image"] == f"{path}/x/hopper.jpg"
+    assert packed["ser_fiq"] == plain["ser_fiq"] and packed["cafi"] == plain["cafi"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "policy"),
+    [
+        ([], Policy()),
+        (["--policy", "strict"], PRESETS["strict"]),
+        (["--policy", "strict", "--max-occlusion", "0.3"], replace(PRESETS["strict"], max_occlusion=0.3)),
+        (["--cafi-threshold", "42", "--ser-fiq-weight", "1"], Policy(cafi_threshold=42, ser_fiq_weight=1)),
+    ],
+)
+def test_the_policy_comes_from_the_preset_and_the_options(scorer, monkeypatch, arguments, policy):
+    given = []
+
+    def scorer_of(device, models, policy, iqa):
+        given.append(policy)
+        return scorer
+
+    monkeypatch.setattr("faceqa.scorer.Scorer", scorer_of)
+    cli.main(["score", str(EXAMPLES / "no_face.jpg"), *arguments])
+    assert given == [policy]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--ser-fiq-threshold", "2"], ["--dbcnn-weight", "0"], ["--cafi-threshold", "nan"]]
+)
+def test_a_policy_out_of_range_is_a_usage_error(arguments, capsys):
+    assert cli.main(["score", str(EXAMPLES), *arguments]) == 2
+    assert capsys.readouterr().err.startswith("faceqa: ")

@@ -1,6 +1,9 @@
 import io
+import itertools
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,7 +12,8 @@ import torch
 from conftest import EXAMPLES
 from PIL import Image
 
-from faceqa import DeviceError, Scorer
+from faceqa import DeviceError, ImageError, NoFaceError, Policy, Scorer
+from faceqa.image import NamedImage
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +97,7 @@ def test_a_bad_image_is_an_error_result_and_raises_nothing(scorer, source, code)
 def test_a_bad_image_stops_nothing(scorer):
     sources = [EXAMPLES / "hopper.jpg", b"not an image", EXAMPLES / "no_face.jpg", EXAMPLES / "collins.jpg"]
     verdicts = [result.verdict for result in scorer.assess_many(sources)]
-    assert verdicts == [None, "error", "reject", None]
+    assert verdicts == ["accept", "error", "reject", "accept"]
 
 
 def test_the_result_is_plain_json(assessed):
@@ -103,9 +107,154 @@ def test_the_result_is_plain_json(assessed):
     hopper = assessed["hopper"].to_dict()
     assert hopper["face"].keys() == {"box", "confidence", "landmarks", "inter_eye_distance"}
     assert hopper["pose"].keys() == {"yaw", "pitch", "roll"}
-    assert hopper["timings_ms"].keys() == {"decoding", "detection", "alignment", "pose", "ser_fiq", "mask"}
-    assert hopper["models"].keys() == {"detection", "embedding", "face_mask"}
+    assert hopper["timings_ms"].keys() == {
+        *("decoding", "detection", "refinement", "alignment", "pose"),
+        *("ser_fiq", "mask", "dbcnn", "dbcnn_unmasked"),
+    }
+    assert hopper["models"].keys() == {"detection", "embedding", "face_mask", "iqa"}
     assert hopper["models"]["embedding"] == "sface-2021dec-int8"
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "codes"),
+    [
+        ("hopper", "accept", set()),
+        ("collins", "accept", set()),
+        ("two_faces", "accept", set()),
+        ("hopper_mask", "reject", {"occluded", "low_ser_fiq"}),
+        ("collins_mask", "reject", {"occluded"}),
+        ("hopper_blur", "reject", {"low_ser_fiq"}),
+        ("no_face", "reject", {"no_face"}),
+    ],
+)
+def test_the_verdict_on_the_examples(assessed, name, verdict, codes):
+    result = assessed[name]
+    assert result.verdict == verdict
+    assert {reason.code for reason in result.reasons} == codes
+    assert (result.cafi is None) == (verdict == "reject")
+
+
+def test_picture_quality_sees_what_recognisability_does_not(assessed):
+    sharp, reduced = assessed["hopper"], assessed["hopper_360p"]
+    assert abs(sharp.ser_fiq - reduced.ser_fiq) < 0.05
+    assert sharp.dbcnn > reduced.dbcnn
+
+
+def test_the_verdict_is_that_of_the_policy(scorer, assessed):
+    policy = Policy(max_occlusion=1, ser_fiq_threshold=0, cafi_threshold=100)
+    result = scorer.rejudge(assessed["hopper_mask"], policy)
+    assert [reason.code for reason in result.reasons] == ["low_cafi"]
+    assert result.cafi == result.dbcnn
+    assert scorer.rejudge(result, scorer.policy) == assessed["hopper_mask"]
+
+
+def test_a_stream_gives_what_single_photos_give(scorer, assessed):
+    paths = sorted(EXAMPLES.glob("*.jpg"))
+    for result in scorer.assess_many(paths, batch_size=4, unmasked=True):
+        single = assessed[Path(result.image).stem]
+        assert result.verdict == single.verdict and result.face == single.face
+        for measure in ("ser_fiq", "dbcnn", "dbcnn_unmasked", "occlusion", "cafi"):
+            expected = getattr(single, measure)
+            assert getattr(result, measure) == (expected and pytest.approx(expected, rel=1e-3, abs=1e-3))
+
+
+def test_a_stream_keeps_order_and_reads_only_a_little_ahead(scorer):
+    read = []
+
+    def endless():
+        for number in itertools.count():
+            read.append(number)
+            yield NamedImage(str(number), EXAMPLES / ("no_face.jpg" if number % 3 else "hopper.jpg"))
+
+    stream = scorer.assess_many(endless(), batch_size=2)
+    names = [result.image for result in itertools.islice(stream, 12)]
+    stream.close()
+    assert names == [str(number) for number in range(12)]
+    assert len(read) <= 12 + 3 * 2 + 1
+
+
+def test_closing_a_stream_ends_its_threads(scorer):
+    stream = scorer.assess_many(itertools.repeat(EXAMPLES / "no_face.jpg"))
+    next(stream)
+    readers = [thread for thread in threading.enumerate() if thread.name.startswith("faceqa")]
+    assert readers
+    stream.close()
+    assert not any(thread.is_alive() for thread in readers)
+
+
+def test_an_image_that_is_not_there_keeps_its_reason(scorer):
+    (result,) = scorer.assess_many([NamedImage("a.zip/b.jpg", ImageError("unreadable_image", "encrypted"))])
+    assert (result.image, result.verdict, result.error) == ("a.zip/b.jpg", "error", "encrypted")
+
+
+def test_prepared_crops_score_like_the_photo(scorer, assessed):
+    inspections = [scorer.inspect(EXAMPLES / f"{name}.jpg") for name in ("hopper", "collins")]
+    crops = np.stack([inspection.crop for inspection in inspections])
+    for result, inspection in zip(scorer.assess_crops(crops, unmasked=True), inspections, strict=True):
+        whole = inspection.assessment
+        assert (result.width, result.height) == (384, 384)
+        assert result.ser_fiq == pytest.approx(whole.ser_fiq, abs=0.05)
+        assert result.dbcnn == pytest.approx(whole.dbcnn, abs=0.5)
+        assert result.dbcnn_unmasked == pytest.approx(whole.dbcnn_unmasked, abs=0.01)
+
+
+@pytest.mark.parametrize("shape", [(384, 384, 3), (1, 384, 200, 3), (1, 384, 384)])
+def test_what_is_no_batch_of_crops_is_refused(scorer, shape):
+    with pytest.raises(ValueError, match="face crops"):
+        scorer.assess_crops(np.zeros(shape, np.uint8))
+
+
+def test_an_inspection_holds_the_pictures_of_the_assessment(scorer, assessed, hopper):
+    seen = scorer.inspect(EXAMPLES / "hopper.jpg")
+    ours, theirs = seen.assessment.to_dict(), assessed["hopper"].to_dict()
+    del ours["timings_ms"], theirs["timings_ms"]
+    assert ours == theirs
+    assert np.array_equal(seen.photo, hopper) and len(seen.faces) == 1
+    assert seen.crop.shape == seen.masked_face.shape == (384, 384, 3)
+    outside = seen.outline < 0.5
+    assert not seen.masked_face[outside].any() and seen.masked_face[~outside].any()
+    x1, y1, x2, y2 = seen.crop_box
+    face = seen.assessment.face.box
+    assert x1 < face[0] and y1 < face[1] and x2 > face[2] and y2 > face[3]
+    part = hopper[round(y1 + 0.5) : round(y2 + 0.5), round(x1 + 0.5) : round(x2 + 0.5)]
+    assert np.abs(cv2.resize(part, (384, 384)).astype(int) - seen.crop).mean() < 3
+
+
+def test_another_face_can_be_inspected(scorer):
+    first, second = (scorer.inspect(EXAMPLES / "two_faces.jpg", face_index=index) for index in (0, 1))
+    assert first.assessment.face.box[0] > second.assessment.face.box[0]
+    assert second.assessment.face_index == 1 and len(second.faces) == 2
+    with pytest.raises(NoFaceError) as caught:
+        scorer.inspect(EXAMPLES / "two_faces.jpg", face_index=2)
+    assert caught.value.code == "no_such_face"
+
+
+def test_there_is_nothing_to_inspect_without_a_face(scorer):
+    seen = scorer.inspect(EXAMPLES / "no_face.jpg")
+    assert seen.assessment.verdict == "reject" and seen.photo is not None and seen.crop is None
+    seen = scorer.inspect(b"no image")
+    assert seen.assessment.verdict == "error" and seen.photo is None
+
+
+def brightness(crops: np.ndarray) -> np.ndarray:
+    return crops.mean(axis=(1, 2, 3)) / 2.55
+
+
+def broken(crops: np.ndarray) -> np.ndarray:
+    return np.full(len(crops), np.nan)
+
+
+def test_a_metric_of_ones_own_takes_the_place_of_dbcnn():
+    result = Scorer(device="cpu", iqa=brightness).assess(EXAMPLES / "hopper.jpg")
+    assert result.models["iqa"] == "brightness"
+    assert 0 < result.dbcnn < result.dbcnn_unmasked, "the masked face is black around"
+    assert result.percentiles == {}
+
+
+def test_a_failed_measure_is_never_a_pass():
+    result = Scorer(device="cpu", iqa=broken).assess(EXAMPLES / "hopper.jpg")
+    assert result.verdict == "error" and result.cafi is None
+    assert [reason.code for reason in result.reasons] == ["measure_failed"]
 
 
 def test_threads_get_their_own_results(scorer, assessed):

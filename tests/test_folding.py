@@ -1,0 +1,40 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from faceqa.networks.dbcnn import DbcnnNet
+from faceqa.networks.face_mask import FaceMaskNet
+from faceqa.networks.folding import folded
+from faceqa.networks.sface import SFace
+
+
+def used(network: nn.Module, *shape: int, scale: float = 1) -> tuple[nn.Module, torch.Tensor]:
+    """The network with batch norms that do something, and an input for it."""
+    torch.manual_seed(0)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, std=0.2)
+            nn.init.normal_(module.running_mean, std=0.2)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+    return network.eval(), scale * torch.rand(shape)
+
+
+@pytest.mark.parametrize(
+    ("network", "shape", "scale", "left"),
+    [
+        (SFace, (1, 3, 112, 112), 255, 1),
+        (FaceMaskNet, (1, 3, 64, 64), 1, 0),
+        (DbcnnNet, (1, 3, 96, 96), 1, 0),
+    ],
+)
+@torch.inference_mode()
+def test_a_folded_network_gives_the_same(network, shape, scale, left):
+    plain, image = used(network(), *shape, scale=scale)
+    expected = plain(image)
+    fast = folded(copy.deepcopy(plain))
+    assert torch.allclose(fast(image), expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
+    norms = [module for module in fast.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert len(norms) == left

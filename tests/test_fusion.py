@@ -1,0 +1,196 @@
+import math
+from dataclasses import asdict, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faceqa import Assessment, Measures, Policy, PolicyError, Reason, judge, rejudge
+from faceqa.fusion import MIN_FACE_SIZE, PRESETS, cafi
+from faceqa.reasons import LANGUAGES, WORDINGS, gate_reason, in_language
+from faceqa.types import MEASURE_RANGES
+
+GOOD = Measures(ser_fiq=0.749, dbcnn=65.04, occlusion=0.02, face_size=270)
+
+measures = st.builds(
+    Measures,
+    ser_fiq=st.floats(0, 1),
+    dbcnn=st.floats(0, 100),
+    occlusion=st.floats(0, 1),
+    face_size=st.floats(0, 5000),
+)
+weights = st.floats(0, 100)
+policies = st.builds(
+    Policy,
+    ser_fiq_threshold=st.floats(0, 1),
+    max_occlusion=st.floats(0, 1),
+    cafi_threshold=st.floats(0, 100),
+    ser_fiq_weight=weights,
+    dbcnn_weight=st.floats(0.001, 100),
+)
+
+
+def codes(verdict) -> list[str]:
+    return [reason.code for reason in verdict.reasons]
+
+
+@pytest.mark.parametrize(
+    ("ser_fiq", "dbcnn", "decision", "score"),
+    [(0.749, 65.044, "accept", 65.04), (0.643, 47.083, "reject", 47.08), (0.491, 68.261, "reject", None)],
+)
+def test_the_reference_systems_examples(ser_fiq, dbcnn, decision, score):
+    """The table of the reference system (2022): high and low quality, surgical mask."""
+    verdict = judge(replace(GOOD, ser_fiq=ser_fiq, dbcnn=dbcnn), Policy(cafi_threshold=50))
+    assert (verdict.decision, verdict.cafi) == (decision, score)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "expected"),
+    [
+        ({"ser_fiq": 0.4999}, ["low_ser_fiq"]),
+        ({"occlusion": 0.9}, ["occluded"]),
+        ({"face_size": MIN_FACE_SIZE - 0.1}, ["face_too_small"]),
+        ({"dbcnn": 3.0}, ["low_cafi"]),
+        (
+            {"ser_fiq": 0.1, "occlusion": 0.9, "face_size": 40, "dbcnn": 3.0},
+            ["face_too_small", "low_ser_fiq", "occluded"],
+        ),
+    ],
+)
+def test_every_failed_gate_is_a_reason(spoilt, expected):
+    verdict = judge(replace(GOOD, **spoilt), Policy())
+    assert verdict.decision == "reject"
+    assert codes(verdict) == expected
+    assert (verdict.cafi is None) == (expected != ["low_cafi"])
+
+
+def test_no_face_is_a_rejection_without_a_score():
+    verdict = judge(None, Policy())
+    assert (verdict.decision, verdict.cafi, codes(verdict)) == ("reject", None, ["no_face"])
+
+
+def test_a_value_at_its_threshold_passes():
+    policy = Policy(ser_fiq_threshold=0.6, max_occlusion=0.2, cafi_threshold=40)
+    assert judge(Measures(0.6, 40, 0.2, MIN_FACE_SIZE), policy).decision == "accept"
+
+
+@given(measures, policies)
+def test_a_verdict_is_consistent(face, policy):
+    verdict = judge(face, policy)
+    assert (verdict.decision == "accept") == (not verdict.reasons)
+    if verdict.decision == "accept":
+        assert verdict.cafi >= policy.cafi_threshold
+    if verdict.cafi is None:
+        assert verdict.reasons and "low_cafi" not in codes(verdict)
+    for reason in verdict.reasons:
+        assert reason.message and reason.advice and "{" not in reason.message
+
+
+@given(measures, policies)
+def test_cafi_lies_between_its_two_parts(face, policy):
+    score = cafi(face.ser_fiq, face.dbcnn, policy)
+    parts = (100 * face.ser_fiq, face.dbcnn)
+    assert min(parts) - 0.005 <= score <= max(parts) + 0.005
+    assert 0 <= score <= 100
+
+
+@given(measures, policies, st.sampled_from(["ser_fiq", "dbcnn", "occlusion", "face_size"]), st.floats(0, 1))
+def test_a_better_face_is_never_judged_worse(face, policy, name, step):
+    best = {"ser_fiq": 1, "dbcnn": 100, "occlusion": 0, "face_size": 5000}[name]
+    better = replace(face, **{name: getattr(face, name) + step * (best - getattr(face, name))})
+    before, after = judge(face, policy), judge(better, policy)
+    if before.decision == "accept":
+        assert after.decision == "accept"
+    assert set(codes(after)) - {"low_cafi"} <= set(codes(before))
+    if before.cafi is not None:
+        assert after.cafi >= before.cafi
+
+
+@given(measures, policies, st.floats(0.01, 0.99))
+def test_only_the_ratio_of_the_weights_matters(face, policy, factor):
+    scaled = replace(
+        policy,
+        ser_fiq_weight=policy.ser_fiq_weight * factor,
+        dbcnn_weight=policy.dbcnn_weight * factor,
+    )
+    score = cafi(face.ser_fiq, face.dbcnn, policy)
+    assert cafi(face.ser_fiq, face.dbcnn, scaled) == pytest.approx(score, abs=0.011)
+
+
+@given(measures)
+def test_the_extreme_weights_are_the_two_measures(face):
+    assert cafi(face.ser_fiq, face.dbcnn, Policy()) == round(face.dbcnn, 2)
+    only_ser_fiq = Policy(ser_fiq_weight=1, dbcnn_weight=0)
+    assert cafi(face.ser_fiq, face.dbcnn, only_ser_fiq) == round(100 * face.ser_fiq, 2)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"ser_fiq_threshold": -0.1},
+        {"ser_fiq_threshold": 1.1},
+        {"max_occlusion": 2},
+        {"cafi_threshold": math.nan},
+        {"dbcnn_weight": math.inf},
+        {"ser_fiq_weight": 0, "dbcnn_weight": 0},
+    ],
+)
+def test_a_policy_out_of_range_is_refused(setting):
+    with pytest.raises(PolicyError) as caught:
+        Policy(**setting)
+    assert caught.value.code == "bad_policy"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, value) for name in MEASURE_RANGES for value in (math.nan, math.inf)),
+        ("ser_fiq", 1.01),
+        ("occlusion", -0.1),
+        ("face_size", -1),
+    ],
+)
+def test_a_measure_out_of_range_never_reaches_a_verdict(name, value):
+    with pytest.raises(ValueError, match=name):
+        replace(GOOD, **{name: value})
+
+
+def test_the_presets_get_stricter():
+    assert PRESETS["reference"] == Policy()
+    reference, strict = PRESETS["reference"], PRESETS["strict"]
+    assert strict.ser_fiq_threshold > reference.ser_fiq_threshold
+    assert strict.max_occlusion < reference.max_occlusion
+    assert strict.cafi_threshold > reference.cafi_threshold
+
+
+def test_every_reason_is_worded_in_every_language():
+    for code, wording in WORDINGS.items():
+        assert wording.keys() == set(LANGUAGES), code
+        for language in LANGUAGES:
+            reason = gate_reason(code, 0.41, 0.5, language)
+            assert reason.message and reason.advice
+            hangul = any("가" <= letter <= "힣" for letter in reason.message)
+            assert hangul == (language == "ko"), code
+
+
+def test_a_reason_keeps_its_numbers_in_another_language():
+    english = judge(replace(GOOD, occlusion=0.4123), Policy()).reasons[0]
+    korean = in_language(english, "ko")
+    assert "41.23 %" in english.message and "41.23%" in korean.message
+    assert in_language(korean, "en") == english
+
+
+def test_an_error_keeps_its_sentence_in_english():
+    reason = Reason("unreadable_image", "The file is empty (0 bytes).")
+    assert in_language(reason, "en") == reason
+    assert in_language(reason, "ko").message == WORDINGS["unreadable_image"]["ko"][0]
+
+
+def test_rejudging_changes_the_verdict_and_nothing_else():
+    first = Assessment("a.jpg", verdict="reject", faces_found=0)
+    assert codes(rejudge(first, Policy())) == ["no_face"]
+    error = Assessment("b.jpg", verdict="error", reasons=(Reason("image_too_small", "small"),), error="small")
+    assert rejudge(error, Policy(cafi_threshold=0)) == error
+    changed = {"verdict", "reasons", "cafi", "percentiles"}
+    before, after = asdict(first), asdict(rejudge(first, Policy(cafi_threshold=0), "ko"))
+    assert {name for name in before if before[name] != after[name]} <= changed

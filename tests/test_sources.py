@@ -1,0 +1,231 @@
+import struct
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import EXAMPLES
+
+from faceqa import image, sources
+from faceqa.errors import ImageError
+from faceqa.sources import Sampling, count_images, named_images, source_files
+
+HOPPER = (EXAMPLES / "hopper.jpg").read_bytes()
+SIZE = (320, 240)
+
+
+def names(*paths, **options) -> list[str]:
+    return [found.name for found in named_images(paths, **options)]
+
+
+def test_folders_are_searched_in_order_and_hidden_files_left_out(tmp_path):
+    for name in ("b/2.PNG", "b/1.jpg", "a.webp", ".hidden.jpg", ".cache/x.jpg", "notes.txt", "b/c/3.heic"):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    (tmp_path / "folder.jpg").mkdir()
+    found = [path.relative_to(tmp_path).as_posix() for path in source_files([tmp_path])]
+    assert found == ["a.webp", "b/1.jpg", "b/2.PNG", "b/c/3.heic"]
+
+
+def test_the_output_folder_inside_the_source_is_left_out(tmp_path):
+    for name in ("a.jpg", "out/kept/a.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(HOPPER)
+    assert names(tmp_path, leave_out=tmp_path / "out") == [str(tmp_path / "a.jpg")]
+
+
+def test_a_path_that_does_not_exist_is_passed_on():
+    assert names("no/such.jpg", "no/such.zip", "no/such.mp4") == ["no/such.jpg", "no/such.zip", "no/such.mp4"]
+
+
+def test_a_name_that_is_no_text_is_printable_and_unique(tmp_path):
+    for name in (b"\xff.jpg", b"\xfe.jpg"):
+        with open(bytes(tmp_path) + b"/" + name, "wb") as file:
+            file.write(HOPPER)
+    found = list(named_images([tmp_path]))
+    assert [Path(one.name).name for one in found] == ["\\xfe.jpg", "\\xff.jpg"]
+    assert all(image.load(one.source).shape == (600, 512, 3) for one in found)
+
+
+@pytest.fixture
+def album(tmp_path) -> Path:
+    path = tmp_path / "album.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("beach/1.jpg", HOPPER)
+        archive.writestr("../../escape.jpg", HOPPER)
+        archive.writestr("/etc/absolute.jpg", HOPPER)
+        archive.writestr("notes.txt", "no picture")
+        archive.writestr("__MACOSX/._1.jpg", "resource fork")
+        archive.writestr("inner.zip", "PK")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("beach/1.jpg", HOPPER)
+    return path
+
+
+def test_the_members_of_a_zip(album, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    found = {one.name.removeprefix(f"{album}/"): one.source for one in named_images([album])}
+    assert list(found) == [
+        *("beach/1.jpg", "../../escape.jpg", "/etc/absolute.jpg", "inner.zip", "beach/1.jpg (2)")
+    ]
+    assert found["../../escape.jpg"] == HOPPER
+    assert isinstance(found["inner.zip"], ImageError) and "inside an archive" in found["inner.zip"].message
+    assert sorted(tmp_path.rglob("*")) == before, "nothing is unpacked"
+    assert count_images([album], Sampling()) == len(found)
+
+
+def test_only_wanted_members_are_read(album):
+    assert len(names(album, wanted=lambda name: name.endswith("escape.jpg"))) == 1
+
+
+def test_a_name_in_utf8_without_the_flag(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("휴가.jpg", HOPPER)
+    content = bytearray(path.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = content.index(signature) + offset
+        (flags,) = struct.unpack_from("<H", content, place)
+        struct.pack_into("<H", content, place, flags & ~0x800)
+    path.write_bytes(content)
+    assert names(path) == [f"{path}/휴가.jpg"]
+
+
+def test_an_encrypted_member_is_an_error_of_that_member(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("1.jpg", HOPPER)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+    (found,) = named_images([path])
+    assert isinstance(found.source, ImageError) and "encrypted" in found.source.message
+
+
+def test_a_damaged_member_is_an_error_of_that_member(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("1.jpg", HOPPER)
+        archive.writestr("2.jpg", HOPPER)
+    content = bytearray(path.read_bytes())
+    content[len(HOPPER) // 2] ^= 0xFF
+    path.write_bytes(content)
+    first, second = named_images([path])
+    assert isinstance(first.source, ImageError) and second.source == HOPPER
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 and then nothing"])
+def test_a_damaged_archive_is_one_error(tmp_path, content):
+    path = tmp_path / "a.zip"
+    path.write_bytes(content)
+    (found,) = named_images([path])
+    assert found.name == str(path) and isinstance(found.source, ImageError)
+    assert count_images([path], Sampling()) == 1
+
+
+def test_a_member_that_would_unpack_to_far_more_is_not_read(tmp_path):
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros.bmp", bytes(120 * 2**20))
+        archive.writestr("1.jpg", HOPPER)
+    bomb, harmless = named_images([path])
+    assert isinstance(bomb.source, ImageError) and bomb.source.code == "image_too_large"
+    assert harmless.source == HOPPER
+
+
+def test_an_archive_of_many_such_members_is_not_opened(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "MAX_MEMBER_BYTES", 2**20)
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(20):
+            archive.writestr(f"{number}.bmp", bytes(2**19))
+    (found,) = named_images([path])
+    assert isinstance(found.source, ImageError) and found.source.code == "image_too_large"
+
+
+def write_video(path: Path, frames: list[np.ndarray], fps: float = 10, codec: str = "mp4v") -> Path:
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), fps, SIZE)
+    for frame in frames:
+        video.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    video.release()
+    return path
+
+
+def moving_square(count: int) -> list[np.ndarray]:
+    """A red square that travels from left to right over grey."""
+    frames = []
+    for number in range(count):
+        frame = np.full((SIZE[1], SIZE[0], 3), 128, np.uint8)
+        left = 8 * number
+        frame[40:120, left : left + 80] = (220, 20, 20)
+        frames.append(frame)
+    return frames
+
+
+@pytest.fixture
+def clip(tmp_path) -> Path:
+    return write_video(tmp_path / "clip.mp4", moving_square(30))
+
+
+def test_frames_carry_their_time_and_number(clip):
+    found = names(clip, sampling=Sampling(every=10))
+    assert found == [f"{clip}#t={t:.3f}&frame={n}" for t, n in ((0, 0), (1, 10), (2, 20))]
+
+
+def test_frames_are_rgb_and_whole(clip):
+    first = next(named_images([clip]))
+    assert first.source.shape == (SIZE[1], SIZE[0], 3)
+    red, green, blue = first.source[80, 40].astype(int)
+    assert red > 180 and green < 60 and blue < 60
+
+
+@pytest.mark.parametrize(("fps", "count"), [(2, 6), (5, 15), (10, 30), (60, 30), (0.5, 2)])
+def test_frames_a_second_go_by_the_time_stamps(clip, fps, count):
+    found = names(clip, sampling=Sampling(fps=fps))
+    assert len(found) == count
+    assert count_images([clip], Sampling(fps=fps)) == pytest.approx(count, abs=1)
+
+
+def test_near_identical_frames_are_taken_once(tmp_path):
+    noise = np.random.default_rng(0)
+    still = moving_square(1)[0]
+    frames = [np.clip(still + noise.normal(0, 6, still.shape), 0, 255).astype(np.uint8) for _ in range(10)]
+    path = write_video(tmp_path / "still.mp4", frames + moving_square(12)[10:])
+    assert [name.split("frame=")[1] for name in names(path, sampling=Sampling(every=1))] == ["0", "10", "11"]
+    assert len(names(path, sampling=Sampling(every=1, stills=True))) == 12
+
+
+def test_a_video_that_was_held_upright_comes_upright(clip):
+    content = bytearray(clip.read_bytes())
+    matrix = content.index(b"tkhd") + 4 + 4 + 20 + 16
+    one = 1 << 16
+    struct.pack_into(
+        ">9i", content, matrix, 0, one, 0, -one, 0, 0, SIZE[1] << 16, 0, 1 << 30
+    )  # by 90 degrees
+    clip.write_bytes(content)
+    first = next(named_images([clip]))
+    assert first.source.shape == (SIZE[0], SIZE[1], 3)
+    red = first.source[..., 0].astype(int) - first.source[..., 1] > 100
+    rows, columns = np.nonzero(red)
+    assert rows.mean() == pytest.approx(40, abs=3), "what was left is up"
+    assert columns.mean() == pytest.approx(SIZE[1] - 80, abs=3), "what was up is right"
+
+
+def test_a_video_that_breaks_off_gives_its_frames_and_is_reported(tmp_path, capfd):
+    path = write_video(tmp_path / "clip.avi", moving_square(30), codec="MJPG")
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    *frames, last = named_images([path], Sampling(every=1))
+    assert 5 < len(frames) < 25 and all(isinstance(frame.source, np.ndarray) for frame in frames)
+    assert isinstance(last.source, ImageError) and "of about 30 frames" in last.source.message
+    assert capfd.readouterr().err == "", "FFmpeg says nothing into the progress bar"
+
+
+@pytest.mark.parametrize("content", [b"", b"no video at all"])
+def test_a_file_that_is_no_video_is_one_error(tmp_path, content):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(content)
+    (found,) = named_images([path])
+    assert isinstance(found.source, ImageError) and found.name == str(path)

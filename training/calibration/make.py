@@ -1,0 +1,201 @@
+"""Make weights/calibration.json: reference populations, and the thresholds that follow from them.
+
+    faceqa models                          # the weights must be the final ones
+    python training/dbcnn/crops.py         # runs/dbcnn/sharp.npz and opinion_faces.npz
+    python training/calibration/make.py
+
+- *photographs*: the largest face, where it has 112 px, of each of BIQ2021's training photographs;
+- *synthetic*: sharp faces from which no score was learnt.
+
+The CAFI thresholds of the presets, each a multiple of `STEP`:
+
+- *reference* is the highest that rejects at most `GOOD_REJECTED` of the photographs that observers rated in
+  the upper half of their scale (DBCNN alone makes this CAFI, whatever the gates say);
+- *balanced* is as selective: it accepts as many of the photographs' faces that pass the gates;
+- *strict* best tells the synthetic faces as frames of 1080 lines show them from the same faces in frames of
+  360 lines (the best balanced accuracy, among those that pass the preset's gates).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import astuple, replace
+from pathlib import Path
+
+import numpy as np
+
+sys.path.append(str(Path(__file__).parents[1] / "dbcnn"))
+
+from crops import biq2021
+from distortions import at_lines
+from faces import unseen
+from tqdm import tqdm
+
+from faceqa.curation import Selection, curate
+from faceqa.fusion import MIN_FACE_SIZE, PRESETS, judge
+from faceqa.journal import JOURNAL, Settings, read_journal
+from faceqa.scorer import Scorer
+from faceqa.table import measures_of
+from faceqa.types import Assessment, Measures, Policy
+
+CALIBRATION = Path(__file__).parents[2] / "weights/calibration.json"
+
+SHARP_LINES, REDUCED_LINES = 1080, 360
+
+STEP = 0.5
+"""Thresholds are multiples of it."""
+
+MIDDLE_OPINION = 0.5
+"""Of the mean opinion scores, which go from 0 to 1."""
+
+GOOD_REJECTED = 0.1
+"""Who filters a data set without a threshold of his own shall lose few of the good pictures."""
+
+NOTES = {
+    "photographs": "largest faces of 112 px or more in BIQ2021's training photographs",
+    "synthetic": "sharp generated and studio portraits that DBCNN has not learnt from",
+}
+
+
+def main() -> None:
+    """Measure the populations, derive the thresholds, write the file."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path("data"))
+    parser.add_argument("--crops", type=Path, default=Path("runs/dbcnn"), help="what crops.py has written")
+    parser.add_argument("--run", type=Path, default=Path("runs/calibration"))
+    parser.add_argument("--most", type=int, help="pictures of each kind, for trials")
+    parser.add_argument("--out", type=Path, default=CALIBRATION)
+    arguments = parser.parse_args()
+    scorer = Scorer()
+    photographs, opinions = measure_photographs(scorer, arguments)
+    crops = unseen(arguments.crops / "sharp.npz", "calibration")[: arguments.most]
+    sharp = measure_crops(scorer, crops, SHARP_LINES)
+    reduced = measure_crops(scorer, crops, REDUCED_LINES)
+    found = {
+        "reference": lenient_threshold(photographs, opinions >= MIDDLE_OPINION),
+        "strict": sharpness_threshold(PRESETS["strict"], sharp, reduced),
+    }
+    found["balanced"] = equal_threshold(photographs, found["reference"])
+    thresholds = {name: effect(name, found[name], sharp, reduced) for name in PRESETS}
+    populations = {"photographs": photographs, "synthetic": [face for face in sharp if face is not None]}
+    calibration = {
+        "models": scorer.models,
+        "thresholds": thresholds,
+        "populations": {
+            name: {"what": NOTES[name], "faces": [astuple(face) for face in faces]}
+            for name, faces in populations.items()
+        },
+    }
+    arguments.out.write_text(json.dumps(calibration, separators=(",", ":")) + "\n", encoding="utf-8")
+    show(thresholds, populations)
+    digest = hashlib.sha256(arguments.out.read_bytes()).hexdigest()
+    print(f'for the manifest: sha256 = "{digest}", bytes = {arguments.out.stat().st_size}')
+
+
+def measure_photographs(scorer: Scorer, arguments: argparse.Namespace) -> tuple[list[Measures], np.ndarray]:
+    """The faces of photographs and the opinions of these; goes on where an interrupted run stopped."""
+    training = biq2021(arguments.data, "Train")
+    with_face = np.load(arguments.crops / "opinion_faces.npz")["index"][: arguments.most]
+    opinions = {str(training.paths[index]): float(training.mos[index]) for index in with_face}
+    with tqdm(total=len(opinions), unit="image", desc="photographs") as bar:
+        curate(Settings(tuple(opinions)), arguments.run, Selection(), lambda: scorer, ticked=bar.update)
+    _, rows, _ = read_journal(arguments.run / JOURNAL)
+    faces = [(measures_of(row), opinions[row["image"]]) for row in rows]
+    large = [(face, opinion) for face, opinion in faces if face and face.face_size >= MIN_FACE_SIZE]
+    return [face for face, _ in large], np.array([opinion for _, opinion in large])
+
+
+def measure_crops(scorer: Scorer, crops: np.ndarray, lines: int) -> list[Measures | None]:
+    """The faces as frames of so many lines show them; None where no face was found any more."""
+    results: list[Assessment] = []
+    for start in tqdm(range(0, len(crops), 16), desc=f"{lines} lines"):
+        shown = np.stack([at_lines(crop, lines) for crop in crops[start : start + 16]])
+        results += scorer.assess_crops(shown)
+    return [result.measures for result in results]
+
+
+def lenient_threshold(photographs: Sequence[Measures], good: np.ndarray) -> float:
+    """The highest threshold that rejects few of the good ones; says what it accepts of the others."""
+    scores = np.array([face.dbcnn for face in photographs])
+    candidates = np.arange(0, 100 + STEP, STEP)
+    rejected = np.array([(scores[good] < threshold).mean() for threshold in candidates])
+    threshold = float(candidates[rejected <= GOOD_REJECTED][-1])
+    best = best_threshold(scores, good)
+    for name, value in (("reference", threshold), ("best balanced accuracy", best)):
+        print(
+            f"{name} threshold {value:g}: rejects {(scores[good] < value).mean():.1%} of {good.sum()} "
+            f"photographs with an opinion of {MIDDLE_OPINION:g} or more, "
+            f"accepts {(scores[~good] >= value).mean():.1%} of the {(~good).sum()} others"
+        )
+    return threshold
+
+
+def best_threshold(scores: np.ndarray, good: np.ndarray) -> float:
+    """The threshold of the best balanced accuracy, float (N,) and bool (N,); of several the middle one."""
+    candidates = np.arange(0, 100 + STEP, STEP)
+    error = np.array([(scores[good] < t).mean() + (scores[~good] >= t).mean() for t in candidates])
+    return float(candidates[round(float(np.flatnonzero(error == error.min()).mean()))])
+
+
+def sharpness_threshold(
+    preset: Policy, sharp: Sequence[Measures | None], reduced: Sequence[Measures | None]
+) -> float:
+    """The one that best tells sharp faces from reduced ones."""
+    kept, dropped = passing_cafi(sharp, preset), passing_cafi(reduced, preset)
+    good = np.repeat([True, False], [len(kept), len(dropped)])
+    return best_threshold(np.concatenate([kept, dropped]), good)
+
+
+def equal_threshold(photographs: Sequence[Measures], reference: float) -> float:
+    """The threshold of the balanced preset that accepts as many as the reference preset's."""
+    accepted = (passing_cafi(photographs, PRESETS["reference"]) >= reference).mean()
+    balanced = passing_cafi(photographs, PRESETS["balanced"])
+    return round(float(np.quantile(balanced, 1 - accepted)) / STEP) * STEP
+
+
+def effect(
+    name: str, threshold: float, sharp: Sequence[Measures | None], reduced: Sequence[Measures | None]
+) -> dict[str, float]:
+    """What a preset's threshold does to the sharp and to the reduced faces that pass its gates."""
+    kept, dropped = passing_cafi(sharp, PRESETS[name]), passing_cafi(reduced, PRESETS[name])
+    return {
+        "cafi_threshold": threshold,
+        "sharp_rejected": round(float((kept < threshold).mean()), 4),
+        "reduced_accepted": round(float((dropped >= threshold).mean()), 4),
+        "sharp_faces": len(kept),
+        "reduced_faces": len(dropped),
+    }
+
+
+def passing_cafi(faces: Sequence[Measures | None], preset: Policy) -> np.ndarray:
+    """CAFI of the faces that pass the gates: float (N,)."""
+    verdicts = [judge(face, replace(preset, cafi_threshold=0)) for face in faces]
+    return np.array([verdict.cafi for verdict in verdicts if verdict.cafi is not None])
+
+
+def show(thresholds: dict[str, dict[str, float]], populations: dict[str, list[Measures]]) -> None:
+    """Print what goes into `fusion.PRESETS` and into the README."""
+    for name, derived in thresholds.items():
+        policy = replace(PRESETS[name], cafi_threshold=derived["cafi_threshold"])
+        rates = {
+            population: np.mean([judge(face, policy).decision == "accept" for face in faces])
+            for population, faces in populations.items()
+        }
+        print(
+            f"{name}: CAFI threshold {derived['cafi_threshold']:g} rejects "
+            f"{derived['sharp_rejected']:.1%} of the faces at 1080 lines and accepts "
+            f"{derived['reduced_accepted']:.1%} of those at 360; "
+            + ", ".join(f"{rate:.1%} of {len(populations[key])} {key} pass" for key, rate in rates.items())
+        )
+    for name, faces in populations.items():
+        for measure in ("ser_fiq", "dbcnn", "occlusion"):
+            values = np.percentile([getattr(face, measure) for face in faces], (1, 5, 25, 50, 75, 95, 99))
+            print(f"{name:12} {measure:10}" + "".join(f"{value:9.3f}" for value in values))
+
+
+if __name__ == "__main__":
+    main()
