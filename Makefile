@@ -10,8 +10,8 @@ INSTALLED := $(VENV)/installed
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
 
-demo: $(INSTALLED) ## score the pictures in examples/
-	$(BIN)/faceqa score examples
+demo: $(INSTALLED) ## open the demo app at http://127.0.0.1:7860
+	$(BIN)/python app.py --open
 
 test: lint ## lint, then run every test
 	$(BIN)/pytest

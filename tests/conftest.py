@@ -1,5 +1,7 @@
-"""What most tests need: the examples, and each model loaded once."""
+"""What most tests need: the examples, each model loaded once, and a served demo."""
 
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -51,3 +53,29 @@ def aligned_faces(detector: Detector, hopper: np.ndarray, collins: np.ndarray) -
         for photo in (hopper, collins, blurred, masked)
     ]
     return np.stack([*crops, *(np.ascontiguousarray(crop[:, ::-1]) for crop in crops)])
+
+
+@pytest.fixture(scope="session")
+def demo_address(scorer, tmp_path_factory) -> Iterator[str]:
+    """A served demo, at the port that the environment names; it may talk to this machine only."""
+    import app
+
+    spoken_to = set()
+    connect = socket.socket.connect
+
+    def recorded(self, place):
+        spoken_to.add(place[0] if isinstance(place, tuple) else "a file of this machine")
+        return connect(self, place)
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_SERVER_PORT", str(port))
+        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
+        patch.setattr(socket.socket, "connect", recorded)
+        demo = app.build(scorer)
+        app.serve(demo, prevent_thread_lock=True, quiet=True)
+        yield f"http://127.0.0.1:{port}/"
+        demo.close()
+    assert spoken_to <= {"127.0.0.1", "localhost", "::1", "a file of this machine"}

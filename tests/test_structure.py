@@ -10,17 +10,28 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "faceqa"
 
 FOUNDATION = {"types", "errors"}
+VERDICT = {"reasons", "fusion"}
 MATERIAL = {"image", "weights", "alignment", "networks"}
 STAGES = {"detection", "pose", "ser_fiq", "mask", "iqa"}
 ALLOWED = {
-    **{room: set() for room in FOUNDATION},
+    "errors": set(),
+    "types": {"errors"},
+    "reasons": {"types"},
+    "fusion": {"types", "reasons"},
+    "calibration": FOUNDATION | {"fusion", "weights"},
     **{room: FOUNDATION for room in MATERIAL},
     **{room: FOUNDATION | MATERIAL for room in STAGES},
-    "scorer": FOUNDATION | MATERIAL | STAGES,
+    "scorer": FOUNDATION | MATERIAL | STAGES | VERDICT | {"calibration"},
     "sources": FOUNDATION | MATERIAL,
-    "cli": {"errors", "types", "scorer", "sources", "weights"},
+    **{room: {"types"} for room in ("draw", "plots", "stress")},
+    "table": FOUNDATION | {"fusion"},
+    "report": {"reasons", "table"},
+    "journal": FOUNDATION | {"sources", "table", "weights"},
+    "export": FOUNDATION | MATERIAL | {"journal", "sources", "table"},
+    "curation": FOUNDATION | {"export", "journal", "report", "scorer", "sources", "table"},
+    "cli": FOUNDATION | {"curation", "fusion", "image", "journal", "scorer", "sources", "table", "weights"},
     "__main__": {"cli"},
-    "__init__": {"errors", "types", "scorer"},
+    "__init__": FOUNDATION | {"fusion", "scorer"},
 }
 
 

@@ -1,0 +1,210 @@
+"""The demo app: `python app.py`, or `make demo`.
+
+GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where it listens; by default on this machine only, port 7860.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before Gradio is imported: it asks once
+
+import gradio as gr
+
+from demo.about import about_tab
+from demo.compare import compare_tab
+from demo.curate import curate_tab
+from demo.endpoints import endpoints
+from demo.live import live_tab
+from demo.photo import EXAMPLES, photo_tab
+from demo.wording import DEFAULT, page_translations, say, say_html, text, translated
+from faceqa import Scorer
+from faceqa.types import Language
+
+MAX_FILE_SIZE = "200mb"
+
+MAX_WAITING = 32
+"""Requests that may wait; whoever comes later is told that the demo is busy."""
+
+CACHE_SECONDS = 600, 1800
+"""How often uploads are looked through, and the age at which they are deleted."""
+
+STYLE = Path(__file__).parent / "demo" / "style.css"
+
+FONTS = (
+    # Gradio serves it itself; its semi-bold cut, which themes take by default, holds a few letters only.
+    gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)),
+    *("Noto Sans KR", "Noto Sans CJK KR", "Apple SD Gothic Neo", "Malgun Gothic", "system-ui", "sans-serif"),
+)
+
+LOGO = (
+    '<svg viewBox="0 0 40 40" aria-hidden="true"><rect width="40" height="40" rx="10" fill="#2563eb"/>'
+    '<path d="M9 15V9h6M25 9h6v6M31 25v6h-6M15 31H9v-6" fill="none" stroke="#fff" stroke-width="2.6" '
+    'stroke-linecap="round"/><path d="M14 20.5l4.5 4.5 8-9" fill="none" stroke="#fff" stroke-width="3.2" '
+    'stroke-linecap="round" stroke-linejoin="round"/></svg>'
+)
+
+# ?lang= decides before Gradio draws the page, so that its own words follow, too.
+# The margins are set here because Gradio rewrites the selectors of style sheets, and these lie above them.
+HEAD = """
+<style>
+  body { background: var(--body-background-fill) !important; }
+  .gradio-container { padding: 0 !important; word-break: keep-all; overflow-wrap: break-word; }
+  .gradio-container .main.fillable.app { max-width: 1480px; padding: 0 36px 24px !important; margin: 0 auto; }
+  @media (max-width: 640px) { .gradio-container .main.fillable.app { padding: 0 12px 16px !important; } }
+</style>
+<script>
+  const wanted = new URLSearchParams(location.search).get('lang');
+  if (['en', 'ko'].includes(wanted)) {
+    Object.defineProperty(navigator, 'language', {get: () => wanted});
+    Object.defineProperty(navigator, 'languages', {get: () => [wanted]});
+  }
+  document.documentElement.lang = navigator.language.toLowerCase().startsWith('ko') ? 'ko' : 'en';
+
+  // A full queue and a file that is too large: Gradio says so in its own words, in English.
+  const ask = window.fetch;
+  window.fetch = async (...given) => {
+    const answer = await ask(...given);
+    const note = document.querySelector(`#notes [data-status="${answer.status}"]`);
+    if (note) {
+      note.hidden = false;
+      setTimeout(() => { note.hidden = true; }, 8000);
+    }
+    return answer;
+  };
+</script>
+"""
+
+BROWSER_LANGUAGE = "() => navigator.language.toLowerCase().startsWith('ko') ? 'ko' : 'en'"
+
+REMEMBER_LANGUAGE = """
+(language) => {
+  const address = new URL(location.href);
+  address.searchParams.set('lang', language);
+  history.replaceState(null, '', address);
+  document.documentElement.lang = language;
+}
+"""
+
+SWITCH_THEME = """
+element.addEventListener('click', (event) => {
+  if (event.target.closest('button')) document.body.classList.toggle('dark');
+});
+"""
+
+
+def build(scorer: Scorer) -> gr.Blocks:
+    """The whole page around a scorer."""
+    with gr.Blocks(
+        title="faceqa", analytics_enabled=False, delete_cache=CACHE_SECONDS, fill_width=True
+    ) as demo:
+        endpoints(scorer)  # first: their names are theirs alone
+        notes = gr.HTML(say_html("notes", _notes), elem_id="notes")
+        with gr.Row(elem_classes="header"):
+            brand = gr.HTML(say_html("brand", _brand), elem_id="brand")
+            with gr.Row(elem_classes="switches"):
+                language = gr.Radio(
+                    [("English", "en"), ("한국어", "ko")],
+                    value=DEFAULT,
+                    show_label=False,
+                    label=say("language"),
+                    container=False,
+                    elem_id="language",
+                )
+                theme = gr.HTML(say_html("theme", _theme), js_on_load=SWITCH_THEME, elem_id="theme")
+        with gr.Tabs(elem_id="tabs") as tabs:
+            photo = photo_tab(scorer, language)
+            live_tab(scorer, language, photo, tabs)
+            compare_tab(scorer, language, photo)
+            curate_tab(scorer, language)
+            about_tab(language)
+
+        _speak_both_languages(demo, language, {brand: _brand, theme: _theme, notes: _notes})
+    return demo
+
+
+def serve(demo: gr.Blocks, **options: Any) -> None:
+    """Serve the page where the environment says.
+
+    Args:
+        demo: The page.
+        options: Of `gr.Blocks.launch`, beside `launch_options`.
+    """
+    demo.queue(max_size=MAX_WAITING, default_concurrency_limit=1, api_open=False)
+    demo.launch(**launch_options(), **options)
+
+
+def launch_options() -> dict[str, Any]:
+    """What `launch` needs beside the address."""
+    return {
+        "theme": gr.themes.Default(primary_hue="blue", neutral_hue="slate", font=FONTS),
+        "css_paths": [STYLE],
+        "head": HEAD,
+        "i18n": page_translations(),
+        "allowed_paths": [EXAMPLES],
+        "max_file_size": MAX_FILE_SIZE,
+        "footer_links": ["api"],
+        "run_history": False,
+        "enable_monitoring": False,
+        "share": False,
+        "show_error": False,
+        "ssr_mode": False,
+    }
+
+
+def _brand(language: Language) -> str:
+    return f'<div class="brand">{LOGO}<div><h1>faceqa</h1><p>{text("tagline", language)}</p></div></div>'
+
+
+def _theme(language: Language) -> str:
+    name = text("theme", language)
+    return f'<button type="button" title="{name}" aria-label="{name}">◐</button>'
+
+
+def _notes(language: Language) -> str:
+    return "".join(
+        f'<p class="problem" role="alert" data-status="{status}" hidden>{text(key, language)}</p>'
+        for status, key in ((503, "note.busy"), (413, "note.too_large"))
+    )
+
+
+def _speak_both_languages(
+    demo: gr.Blocks, language: gr.Radio, own: dict[gr.HTML, Callable[[Language], str]]
+) -> None:
+    """The browser opens the page in its language; the switch writes every label anew."""
+    labels = translated(demo)
+    choices = [
+        block for block in demo.blocks.values() if isinstance(block, gr.Radio) and block is not language
+    ]
+    named = [[(name.key, value) for name, value in block.choices] for block in choices]
+
+    def relabel(chosen: Language) -> list[object]:
+        renamed = [gr.update(**{name: text(key, chosen)}) for _, name, key in labels]
+        chosen_from = [
+            gr.update(choices=[(text(key, chosen), value) for key, value in keys]) for keys in named
+        ]
+        return [*renamed, *chosen_from, *(html(chosen) for html in own.values())]
+
+    silent = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+    demo.load(None, None, language, js=BROWSER_LANGUAGE, api_visibility="private")
+    # A component may come twice here, with its label and with its choices.
+    language.input(relabel, language, [*(block for block, _, _ in labels), *choices, *own], **silent)
+    language.input(None, language, js=REMEMBER_LANGUAGE, api_visibility="private")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Load the models and serve the page."""
+    parser = argparse.ArgumentParser(prog="app.py", description="The faceqa demo app.")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="default: auto")
+    parser.add_argument("--mcp", action="store_true", help="serve the API's functions over MCP, too")
+    parser.add_argument("--open", action="store_true", help="open the page in the browser")
+    options = parser.parse_args(arguments)
+    serve(build(Scorer(options.device)), mcp_server=options.mcp, inbrowser=options.open)
+
+
+if __name__ == "__main__":
+    main()

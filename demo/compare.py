@@ -1,0 +1,260 @@
+"""The Compare tab: photos side by side, and one photo made worse step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from demo import pieces
+from demo.photo import EXAMPLES, MODEL_QUEUE, SECONDS_KEPT, Held, PhotoTab
+from demo.policy import policy_of
+from demo.wording import error_message, say, say_html, text, words
+from faceqa import Assessment, Policy, Scorer, draw, plots, stress
+from faceqa.fusion import cafi
+from faceqa.types import Language
+
+FEWEST, MOST = 2, 6
+
+EXAMPLE_NAMES = ("hopper", "hopper_360p", "hopper_blur", "hopper_dark", "hopper_mask")
+
+PICTURE_SIDE = 240
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A photo of the table, or a step of the ladder.
+
+    Attributes:
+        name: Its caption.
+        picture: Data URL; empty where it could not be read.
+        assessment: Under the default policy.
+    """
+
+    name: str
+    picture: str
+    assessment: Assessment
+
+
+@dataclass(frozen=True)
+class Climbed:
+    """The steps of one ladder."""
+
+    kind: str
+    steps: tuple[Shown, ...]
+
+
+def compare_tab(scorer: Scorer, language: gr.Radio, photo: PhotoTab) -> None:
+    """Build the tab.
+
+    Args:
+        scorer: Assesses the photos.
+        language: The switch in the header.
+        photo: Its photo goes through the stress test, its thresholds count here, too.
+    """
+    with gr.Tab(say("tab.compare"), id="compare", elem_id="tab-compare") as tab:
+        gr.Markdown(say("compare.table"), elem_classes="heading")
+        gr.Markdown(say("compare.intro"), elem_classes="quiet intro")
+        compared = gr.State((), time_to_live=SECONDS_KEPT)
+        climbed = gr.State(None, time_to_live=SECONDS_KEPT)
+        with gr.Row(elem_classes="compare-input"):
+            files = gr.File(
+                file_count="multiple",
+                label=say("compare.files"),
+                elem_id="compare-files",
+                height=150,
+                scale=3,
+            )
+            with gr.Column(scale=1, min_width=200):
+                run = gr.Button(say("compare.run"), variant="primary", elem_id="compare-run")
+                examples = gr.Button(say("compare.examples"), elem_id="compare-examples")
+        table = gr.HTML(
+            say_html("table", partial(side_by_side, (), Policy(), scorer)),
+            elem_id="compare-table",
+            min_height=120,
+        )
+        gr.Markdown(say("stress"), elem_classes="heading")
+        gr.Markdown(say("stress.intro"), elem_classes="quiet intro")
+        with gr.Row(elem_classes="stress-input"):
+            kind = gr.Radio(
+                [(say(f"stress.{kind}"), kind) for kind in stress.LADDERS],
+                value="resolution",
+                label=say("stress.kind"),
+                elem_id="stress-kind",
+                scale=4,
+            )
+            climb = gr.Button(
+                say("stress.run"), variant="primary", elem_id="stress-run", scale=1, min_width=200
+            )
+        steps = gr.HTML(
+            say_html("steps", partial(_steps, None, Policy(), scorer)), elem_id="stress-steps", min_height=60
+        )
+        curve = gr.Plot(show_label=False, container=False, elem_id="stress-curve")
+
+    settings = [language, *photo.policy.sliders]
+
+    def compare(paths: Sequence[str] | None, language: Language, *values: float) -> Iterator[list[Any]]:
+        named = [(path, Path(path).name) for path in paths or ()]
+        if FEWEST <= len(named) <= MOST:
+            yield from row_by_row(named, language, *values)
+        else:
+            yield [_message(text("compare.count", language, count=len(named))), ()]
+
+    def compare_examples(language: Language, *values: float) -> Iterator[list[Any]]:
+        examples = [
+            (str(EXAMPLES / f"{name}.jpg"), text(f"example.{name}", language)) for name in EXAMPLE_NAMES
+        ]
+        yield from row_by_row(examples, language, *values)
+
+    def row_by_row(
+        named: Sequence[tuple[str, str]], language: Language, *values: float
+    ) -> Iterator[list[Any]]:
+        policy = policy_of(values)
+        shown: tuple[Shown, ...] = ()
+        try:
+            for path, name in named:
+                shown = (*shown, assessed(scorer, path, name))
+                yield [side_by_side(shown, policy, scorer, language), shown]
+        except Exception as error:
+            yield [_message(error_message(error, language)), ()]
+
+    def stress_test(held: Held | None, kind: str, language: Language, *values: float) -> Iterator[list[Any]]:
+        policy = policy_of(values)
+        source = held.source if held else str(EXAMPLES / "hopper.jpg")
+        try:
+            seen = scorer.inspect(source)
+            if seen.assessment.face is None:
+                yield [_message(text("stress.no_face", language)), None, None]
+                return
+            steps: tuple[Shown, ...] = ()
+            for step in stress.climb(kind, seen.photo, seen.assessment.face):
+                assessment = scorer.assess(step.picture, step.level, unmasked=False)
+                picture = draw.thumbnail(step.picture, step.face, PICTURE_SIDE)
+                steps = (*steps, Shown(step.level, draw.data_url(draw.jpeg(picture)), assessment))
+                yield _climbed(Climbed(kind, steps), policy, scorer, language)
+        except Exception as error:
+            yield [_message(error_message(error, language)), None, None]
+
+    def again(
+        compared: tuple[Shown, ...], climbed: Climbed | None, language: Language, *values: float
+    ) -> list[Any]:
+        policy = policy_of(values)
+        return [
+            side_by_side(compared, policy, scorer, language),
+            *_climbed(climbed, policy, scorer, language)[:2],
+        ]
+
+    runs = {"concurrency_id": MODEL_QUEUE, "show_progress": "hidden", "api_visibility": "private"}
+    run.click(compare, [files, *settings], [table, compared], **runs)
+    examples.click(compare_examples, settings, [table, compared], **runs)
+    climb.click(stress_test, [photo.held, kind, *settings], [steps, curve, climbed], **runs)
+    gr.on(
+        [tab.select, language.input],
+        again,
+        [compared, climbed, *settings],
+        [table, steps, curve],
+        show_progress="hidden",
+        queue=False,
+        api_visibility="private",
+    )
+
+
+def assessed(scorer: Scorer, path: str, name: str) -> Shown:
+    """A photo for the table."""
+    seen = scorer.inspect(path, name=name)
+    picture = "" if seen.photo is None else draw.data_url(draw.jpeg(draw.fitted(seen.photo, PICTURE_SIDE)))
+    return Shown(name, picture, seen.assessment)
+
+
+def side_by_side(shown: Sequence[Shown], policy: Policy, scorer: Scorer, language: Language) -> str:
+    """The reference result's table: a column for each photo; the best is marked."""
+    if not shown:
+        return f'<p class="quiet">{text("compare.idle", language)}</p>'
+    judged = [scorer.rejudge(item.assessment, policy, language) for item in shown]
+    scores = [item.cafi if item.verdict == "accept" else None for item in judged]
+    best = max((score for score in scores if score is not None), default=None)
+    rows = [
+        (text("compare.image", language), [_pictured(item, language) for item in shown]),
+        (text("ser_fiq", language), [_cell(item.ser_fiq, 3) for item in judged]),
+        (text("compare.whole", language), [_cell(item.dbcnn_unmasked, 1) for item in judged]),
+        (text("cafi", language), [f"<b>{_cell(item.cafi, 1)}</b>" for item in judged]),
+        (text("compare.verdict", language), [_verdict(item, language) for item in judged]),
+    ]
+    body = "".join(
+        f'<div role="row"><span role="rowheader" style="--row:{row};--column:1">{name}</span>'
+        + "".join(
+            f'<span role="cell" class="{_column_class(scores[i], best)}" '
+            f'style="--row:{row};--column:{i + 2}">{cell}</span>'
+            for i, cell in enumerate(cells)
+        )
+        + "</div>"
+        for row, (name, cells) in enumerate(rows, 1)
+    )
+    marks = "".join(
+        f'<span class="best-mark" style="--column:{i + 2}">★ {text("compare.best", language)}</span>'
+        for i, score in enumerate(scores)
+        if score is not None and score == best
+    )
+    return f'<div class="compare" role="table" style="--count:{len(shown)}">{body}{marks}</div>'
+
+
+def _column_class(score: float | None, best: float | None) -> str:
+    return "best-column" if score is not None and score == best else ""
+
+
+def _pictured(item: Shown, language: Language) -> str:
+    picture = f'<img src="{item.picture}" alt="">' if item.picture else pieces.icon("error")
+    return f"{picture}<small>{escape(item.name)}</small>"
+
+
+def _verdict(item: Assessment, language: Language) -> str:
+    why = f"<small>{escape(item.reasons[0].message)}</small>" if item.reasons else ""
+    return pieces.small_badge(item.verdict, language) + why
+
+
+def _cell(value: float | None, decimals: int) -> str:
+    return "-" if value is None else f"{value:.{decimals}f}"
+
+
+def _message(sentence: str) -> str:
+    return f'<p class="problem" role="alert">{escape(sentence)}</p>'
+
+
+def _climbed(climbed: Climbed | None, policy: Policy, scorer: Scorer, language: Language) -> list[Any]:
+    """The values of the steps, the curve and the state."""
+    if climbed is None:
+        return [_steps(None, policy, scorer, language), None, None]
+    judged = [scorer.rejudge(step.assessment, policy, language) for step in climbed.steps]
+    names = words(
+        language, "ser_fiq", "cafi", "threshold", level=f"unit.{climbed.kind}", score="stress.score"
+    )
+    figure = plots.ladder(
+        [step.name for step in climbed.steps],
+        [item.ser_fiq for item in judged],
+        [None if item.measures is None else cafi(item.ser_fiq, item.dbcnn, policy) for item in judged],
+        [item.verdict == "accept" for item in judged],
+        policy,
+        names,
+    )
+    return [_steps(climbed, policy, scorer, language), figure, climbed]
+
+
+def _steps(climbed: Climbed | None, policy: Policy, scorer: Scorer, language: Language) -> str:
+    if climbed is None:
+        return f'<p class="quiet">{text("stress.idle", language)}</p>'
+    cards = "".join(
+        f'<figure><img src="{step.picture}" alt=""><figcaption><b>{escape(step.name)}</b>'
+        f"{pieces.small_badge(item.verdict, language)}"
+        f"<span>{text('ser_fiq', language)} {_cell(item.ser_fiq, 2)}</span>"
+        f"<span>{text('cafi', language)} {_cell(item.cafi, 1)}</span></figcaption></figure>"
+        for step in climbed.steps
+        for item in [scorer.rejudge(step.assessment, policy, language)]
+    )
+    unit = text(f"unit.{climbed.kind}", language)
+    kind = text(f"stress.{climbed.kind}", language)
+    return f'<p class="quiet">{kind}: {unit}</p><div class="ladder">{cards}</div>'

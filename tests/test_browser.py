@@ -1,0 +1,320 @@
+"""The demo as a visitor meets it: Chromium, a mouse, a keyboard and a camera."""
+
+import re
+import shutil
+import zipfile
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+import pytest
+from conftest import EXAMPLES
+
+from demo import wording
+from faceqa import Policy
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
+]
+
+SECONDS = 60_000
+"""ms that a step may take on a busy machine; none of the tests measures time."""
+
+VERDICT = "#verdict .verdict:not(.idle)"
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory, hopper) -> Path:
+    """A film of a still face, as a fake camera plays it."""
+    film = tmp_path_factory.mktemp("camera") / "face.y4m"
+    height = 480
+    width = round(hopper.shape[1] * height / hopper.shape[0])
+    frame = np.zeros((height, 640, 3), np.uint8)
+    left = (640 - width) // 2
+    frame[:, left : left + width] = cv2.resize(hopper, (width, height), interpolation=cv2.INTER_AREA)
+    planes = cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420).tobytes()
+    film.write_bytes(b"YUV4MPEG2 W640 H480 F10:1 Ip A1:1 C420jpeg\n" + 10 * (b"FRAME\n" + planes))
+    return film
+
+
+@pytest.fixture(scope="module")
+def browser(camera):
+    arguments = [
+        *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
+        *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
+        f"--use-file-for-fake-video-capture={camera}",
+    ]
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser, demo_address):
+    """Opens the page for a visitor of his own; whatever it asks for, it asks this machine."""
+    contexts, asked = [], set()
+
+    def opened(**options):
+        script = options.pop("before", "")
+        context = browser.new_context(
+            **{"viewport": {"width": 1440, "height": 900}, "locale": "en-US", **options}
+        )
+        contexts.append(context)
+        context.set_default_timeout(SECONDS)
+        page = context.new_page()
+        page.on("request", lambda request: asked.add(urlsplit(request.url)))
+        page.add_init_script(script)
+        page.goto(demo_address)
+        page.wait_for_selector("#examples button")
+        page.wait_for_function("document.querySelector('#language input:checked')")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    hosts = {url.hostname for url in asked if url.scheme in ("http", "https", "ws", "wss")}
+    assert hosts == {"127.0.0.1"}
+
+
+def choose_example(page, name: str) -> None:
+    page.click(f"#examples [data-choice={name}]")
+    page.wait_for_selector(VERDICT)
+
+
+def set_slider(page, name: str, value: float) -> None:
+    field = page.locator(f"#{name} input[type=number]")
+    field.fill(str(value))
+    field.press("Enter")
+
+
+def test_one_click_leads_to_a_verdict_that_says_why(visit, scorer):
+    page = visit()
+    choose_example(page, "hopper_mask")
+    expected = scorer.assess(EXAMPLES / "hopper_mask.jpg")
+    card = page.inner_text("#verdict")
+    assert wording.text(expected.verdict, "en") in card
+    for reason in expected.reasons:
+        assert reason.message in card and reason.advice in card
+    assert page.locator(".step img").count() == 7
+    assert page.locator(".gauge").count() == 2  # a gate failed, so there is no CAFI to show
+    page.wait_for_selector("#parts .main-svg")
+
+
+def test_an_upload_gets_its_verdict_and_its_downloads(visit, scorer, tmp_path):
+    page = visit()
+    page.set_input_files("#photo input[type=file]", EXAMPLES / "collins.jpg")
+    page.wait_for_selector(VERDICT)
+    expected = scorer.assess(EXAMPLES / "collins.jpg")
+    assert wording.text(expected.verdict, "en") in page.inner_text("#verdict")
+    with page.expect_download() as download:
+        page.click("#downloads a[download='collins.json']")
+    saved = tmp_path / "result.json"
+    download.value.save_as(saved)
+    assert f'"ser_fiq": {expected.ser_fiq}' in saved.read_text(encoding="utf-8")
+    assert page.locator("#downloads a[download$='.png']").count() == 1
+
+
+def test_a_slider_turns_the_verdict_without_a_network(visit, monkeypatch, scorer):
+    page = visit()
+    choose_example(page, "hopper")
+
+    def fails(*_arguments, **_options):
+        raise AssertionError("a network ran")
+
+    for network in ("_ser_fiq", "_masker", "_iqa", "_detector"):
+        monkeypatch.setattr(scorer, network, fails)
+    set_slider(page, "policy-cafi", 0)
+    page.wait_for_selector("#verdict .verdict.accept")
+    set_slider(page, "policy-cafi", 100)
+    page.wait_for_selector("#verdict .verdict.reject")
+    set_slider(page, "policy-ser_fiq", 1)
+    page.wait_for_function("document.querySelector('#verdict').innerText.includes('SER-FIQ is')")
+    page.click("#policy-reset")
+    page.wait_for_function(
+        "limit => document.querySelector('#policy-cafi input[type=number]').value == limit",
+        arg=f"{Policy().cafi_threshold:g}",
+    )
+
+
+def test_two_faces_can_be_chosen_between(visit):
+    page = visit()
+    choose_example(page, "two_faces")
+    first = page.get_attribute("#picture-crop img", "src")
+    assert page.locator("#faces button").count() == 2
+    page.click("#faces button >> nth=1")
+    page.wait_for_selector("#faces button[aria-pressed=true] >> nth=0")
+    page.wait_for_function("first => document.querySelector('#picture-crop img').src !== first", arg=first)
+    assert page.get_attribute("#faces button >> nth=1", "aria-pressed") == "true"
+
+
+def test_a_photo_without_a_face_says_so(visit):
+    page = visit()
+    choose_example(page, "no_face")
+    assert "No face was found" in page.inner_text("#verdict")
+
+
+def test_a_broken_file_is_a_sentence_and_the_page_goes_on(visit, tmp_path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes((EXAMPLES / "hopper.jpg").read_bytes()[:2000])
+    page = visit()
+    page.set_input_files("#photo input[type=file]", broken)
+    page.wait_for_selector("#verdict .verdict.error")
+    assert "Traceback" not in page.content()
+    page.click("#examples [data-choice=no_face]")
+    page.wait_for_selector("#verdict .verdict.reject")
+
+
+def test_the_way_to_a_verdict_needs_no_mouse(visit):
+    page = visit()
+    page.focus("#examples [data-choice=no_face]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#verdict .verdict.reject")
+
+
+def test_the_camera_is_judged_and_its_best_frame_kept(visit):
+    page = visit(permissions=["camera"])
+    page.click("#tabs button[role=tab] >> nth=1")
+    page.click("#cam [title='grant webcam access'] button")
+    page.wait_for_function("document.querySelector('#cam video')?.videoWidth > 0")
+    page.click("#cam button[aria-label='capture photo']")
+    page.wait_for_selector("#overlay svg rect", state="attached")
+    page.wait_for_selector("#live-best img")
+    page.wait_for_selector("#live-trace polyline", state="attached")
+    assert re.search(r"\d\.\d frames a second", page.inner_text("#live-card"))
+    page.click("#cam button[aria-label='capture photo']")
+    page.click("#live-send")
+    page.wait_for_selector(VERDICT)
+    assert page.is_visible("#photo img")
+
+
+def test_a_refused_camera_is_a_sentence(visit):
+    page = visit(
+        locale="ko-KR",
+        before="MediaDevices.prototype.getUserMedia = () =>"
+        " Promise.reject(new DOMException('refused', 'NotAllowedError'));",
+    )
+    page.click("#tabs button[role=tab] >> nth=1")
+    page.click("#cam [title='grant webcam access'] button")
+    page.wait_for_selector("#camera-problems [data-problem=refused]:not([hidden])")
+    shown = page.inner_text("#camera-problems [data-problem=refused]")
+    assert shown == wording.text("camera.refused", "ko")
+
+
+def test_photos_stand_side_by_side_and_one_is_put_under_stress(visit):
+    page = visit()
+    choose_example(page, "collins")
+    page.click("#tabs button[role=tab] >> nth=2")
+    page.set_input_files(
+        "#compare-files input[type=file]", [EXAMPLES / "hopper.jpg", EXAMPLES / "hopper_mask.jpg"]
+    )
+    page.wait_for_function("document.querySelector('#compare-files').innerText.includes('hopper_mask')")
+    page.click("#compare-run")
+    page.wait_for_selector("#compare-table [role=cell] img >> nth=1")
+    assert page.locator("#compare-table [role=rowheader]").count() == 5
+    page.check("#stress-kind input[value=blur]")
+    page.click("#stress-run")
+    page.wait_for_selector("#stress-steps figure >> nth=5")
+    page.wait_for_selector("#stress-curve .main-svg")
+
+
+def test_a_single_photo_cannot_be_compared(visit):
+    page = visit()
+    page.click("#tabs button[role=tab] >> nth=2")
+    page.click("#compare-run")
+    page.wait_for_selector("#compare-table [role=alert]")
+
+
+def test_a_zip_is_curated_recounted_and_downloaded(visit, tmp_path):
+    archive = tmp_path / "faces.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        for name in ("hopper", "hopper_mask", "no_face"):
+            packed.write(EXAMPLES / f"{name}.jpg", f"{name}.jpg")
+    page = visit()
+    page.click("#tabs button[role=tab] >> nth=3")
+    page.set_input_files("#curate-files input[type=file]", archive)
+    page.wait_for_function("document.querySelector('#curate-files').innerText.includes('faces')")
+    page.click("#curate-run")
+    page.wait_for_selector("#curate-rejected figure")
+    set_slider(page, "curate-policy-cafi", 0)
+    page.wait_for_function("document.querySelector('#curate-count').innerText.includes('kept 1 of 3')")
+    set_slider(page, "curate-policy-cafi", 100)
+    page.wait_for_function("document.querySelector('#curate-count').innerText.includes('kept 0 of 3')")
+    page.click("#curate-policy-reset")
+    set_slider(page, "curate-policy-cafi", 0)
+    page.wait_for_function("document.querySelector('#curate-count').innerText.includes('kept 1 of 3')")
+    page.click("#curate-prepare")
+    with page.expect_download() as download:
+        page.click("#curate-downloads a[download$='.zip']")
+    saved = tmp_path / "kept.zip"
+    download.value.save_as(saved)
+    with zipfile.ZipFile(saved) as kept:
+        assert [Path(name).name for name in kept.namelist()] == ["hopper.jpg"]
+
+
+def test_a_korean_browser_gets_korean_and_the_switch_changes_everything(visit):
+    page = visit(locale="ko-KR")
+    assert wording.text("tab.curate", "ko") in page.inner_text("#tabs")
+    assert wording.text("idle.title", "ko") in page.inner_text("#verdict")
+    choose_example(page, "no_face")
+    assert "얼굴을 찾지 못했습니다" in page.inner_text("#verdict")
+    page.click("#language label >> nth=0")
+    page.wait_for_function("document.querySelector('#verdict').innerText.includes('No face was found')")
+    page.wait_for_function("text => document.querySelector('#tabs').innerText.includes(text)", arg="Curate")
+    assert wording.text("example.hopper", "en") in page.inner_text("#examples")
+    assert not re.search("[가-힣]", page.inner_text("#tab-photo"))
+
+
+@pytest.mark.parametrize("width", [390, 820, 1440])
+def test_no_tab_is_wider_than_the_screen(visit, width):
+    page = visit(viewport={"width": width, "height": 844})
+    choose_example(page, "hopper")
+    for tab in range(5):
+        page.click(f"#tabs button[role=tab] >> nth={tab}")
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_dark_and_light_can_be_switched(visit):
+    page = visit(color_scheme="dark")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(ground)
+    page.click("#theme button")
+    assert page.evaluate(ground) != dark
+
+
+def test_pictures_and_fields_have_names(visit):
+    page = visit()
+    choose_example(page, "hopper")
+    nameless = page.evaluate(
+        "() => [...document.querySelectorAll("
+        "'#tab-photo img:not([alt]), .step svg[role=img]:not([aria-label])')]"
+        ".map((element) => element.outerHTML.slice(0, 80))"
+    )
+    assert not nameless
+
+
+@pytest.mark.parametrize(("status", "key"), [(503, "note.busy"), (413, "note.too_large")])
+def test_a_full_queue_and_a_large_file_are_sentences(visit, status, key):
+    page = visit(locale="ko-KR")
+    for place in ("**/queue/join*", "**/upload*"):
+        page.route(place, lambda route: route.fulfill(status=status, json={"detail": "no"}))
+    page.set_input_files("#photo input[type=file]", EXAMPLES / "collins.jpg")
+    page.click("#examples [data-choice=no_face]")
+    page.wait_for_selector(f"#notes [data-status='{status}']:not([hidden])")
+    assert page.inner_text(f"#notes [data-status='{status}']") == wording.text(key, "ko")
+
+
+def test_ten_visitors_at_once_each_get_their_own(visit):
+    names = ["hopper_mask", "no_face"] * 5
+    pages = [visit() for _ in names]
+    for page, name in zip(pages, names, strict=True):
+        page.click(f"#examples [data-choice={name}]")
+    for page, name in zip(pages, names, strict=True):
+        page.wait_for_selector(VERDICT)
+        assert ("No face was found" in page.inner_text("#verdict")) == (name == "no_face")
