@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from faceqa import weights
-from faceqa.errors import WeightsError
 from faceqa.fusion import cafi, judge
 from faceqa.types import Measures, Policy
 
@@ -71,10 +70,7 @@ def load_calibration(models: Mapping[str, str]) -> Calibration | None:
     Raises:
         WeightsError: when the file is missing or wrong.
     """
-    try:
-        path = weights.fetch(weights.find("calibration", "open"))
-    except WeightsError:  # until it is made
-        return None
+    path = weights.fetch(weights.find("calibration", "open"))
     data = json.loads(path.read_text(encoding="utf-8"))
     if any(models.get(role) != data["models"][role] for role in CALIBRATED_ROLES):
         return None

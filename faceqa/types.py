@@ -138,7 +138,7 @@ class Policy:
 
     ser_fiq_threshold: float = 0.5
     max_occlusion: float = 0.25
-    cafi_threshold: float = 50.0
+    cafi_threshold: float = 55.5
     ser_fiq_weight: float = 0.0
     dbcnn_weight: float = 1.0
 

@@ -18,7 +18,7 @@ ALLOWED = {
     "types": {"errors"},
     "reasons": {"types"},
     "fusion": {"types", "reasons"},
-    "calibration": FOUNDATION | {"fusion", "weights"},
+    "calibration": {"types", "fusion", "weights"},
     **{room: FOUNDATION for room in MATERIAL},
     **{room: FOUNDATION | MATERIAL for room in STAGES},
     "scorer": FOUNDATION | MATERIAL | STAGES | VERDICT | {"calibration"},
