@@ -21,7 +21,7 @@ print(result["verdict"], result["cafi"])
 # Shell: send the file, ask for its assessment, fetch the answer
 FILE=$(curl -s -F files=@face.jpg {address}gradio_api/upload | jq -r '.[0]')
 ID=$(curl -s {address}gradio_api/call/assess -H 'Content-Type: application/json' \\
-  -d '{{"data": [{{"path": "'$FILE'", "meta": {{"_type": "gradio.FileData"}}}}, 0.5, 0.25, 50, 0, 1]}}' \\
+  -d '{{"data": [{{"path": "'$FILE'", "meta": {{"_type": "gradio.FileData"}}}}, 0.5, 0.25, 55.5, 0, 1]}}' \\
   | jq -r .event_id)
 curl -s {address}gradio_api/call/assess/$ID
 """

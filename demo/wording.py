@@ -206,6 +206,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "role.embedding": ("Embedding", "임베딩"),
     "role.face_mask": ("Face mask", "얼굴 마스크"),
     "role.iqa": ("Picture quality", "화질"),
+    "role.calibration": ("Calibration", "보정 자료"),
     "details.idle": ("They appear with the first photo.", "첫 사진을 평가하면 표시됩니다."),
     "download.json": ("Result (JSON)", "결과 (JSON)"),
     "download.masked": ("Masked face (PNG)", "배경을 지운 얼굴 (PNG)"),
@@ -365,7 +366,7 @@ three gates; then its score counts.
 | **Covered** | the share of the face that a mask, a hand, hair or an object hides | 0 to 100 % | 25 % or less |
 | **Face size** | the longer side of the face in the photo | px | 112 px or more |
 | **DBCNN** | how good the picture of the face is, without its background: blur, noise, compression, resolution, light | 0 to 100 | part of the CAFI |
-| **CAFI** | the weighted mean of DBCNN and 100 × SER-FIQ; by default DBCNN alone, SER-FIQ only filters | 0 to 100 | 50 or more |
+| **CAFI** | the weighted mean of DBCNN and 100 × SER-FIQ; by default DBCNN alone, SER-FIQ only filters | 0 to 100 | 55.5 or more |
 
 SER-FIQ sees whether a face can be recognised but hardly minds a low resolution. DBCNN sees the picture but not what it
 shows: a masked face may be perfectly sharp. Together they see both. *Better than 71 %* means: of the faces in a set
@@ -378,11 +379,11 @@ of reference photographs, 71 % have a lower value. The same photo always gets th
 
 | | 의미 | 범위 | 기본 기준 |
 |---|---|---|---|
-| **SER-FIQ** | 인식 신경망이 얼굴을 얼마나 안정적으로 알아보는지. 옆을 보거나 가려지거나 흐리면 낮아집니다 | 0~1 | 0.50 이상 |
+| **SER-FIQ** | 인식 신경망이 얼굴을 얼마나 안정적으로 알아보는지. 옆을 보거나 가려지거나 흐리면 낮아집니다 | 0~1 | 0.55.5 이상 |
 | **가려짐** | 마스크, 손, 머리카락, 물건에 가려진 얼굴의 비율 | 0~100% | 25% 이하 |
 | **얼굴 크기** | 사진에서 얼굴의 긴 변 | 픽셀 | 112픽셀 이상 |
 | **DBCNN** | 배경을 뺀 얼굴의 화질: 흐림, 잡음, 압축, 해상도, 밝기 | 0~100 | CAFI에 반영 |
-| **CAFI** | DBCNN과 100 × SER-FIQ의 가중 평균. 기본값에서는 DBCNN만 점수가 되고 SER-FIQ는 거르는 역할만 합니다 | 0~100 | 50 이상 |
+| **CAFI** | DBCNN과 100 × SER-FIQ의 가중 평균. 기본값에서는 DBCNN만 점수가 되고 SER-FIQ는 거르는 역할만 합니다 | 0~100 | 55.5 이상 |
 
 SER-FIQ는 얼굴을 알아볼 수 있는지를 보지만 해상도에는 둔감합니다. DBCNN은 화질을 보지만 무엇이 찍혔는지는 모릅니다.
 마스크를 쓴 얼굴도 아주 선명할 수 있습니다. 둘을 합치면 양쪽을 모두 볼 수 있습니다. *71%보다 나음*은 기준 사진 속 얼굴
