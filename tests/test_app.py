@@ -232,7 +232,7 @@ def test_the_sliders_are_the_fields_of_the_policy():
     assert policy_of(DEFAULTS) == Policy()
     values = (0.4, 0.3, 55.0, 1.0, 2.0)
     assert policy_of(values) == Policy(*values)
-    assert policy_of((0.5, 0.25, 50, 0, 0)) == Policy()  # two weights of nothing: DBCNN alone, as by default
+    assert policy_of((*DEFAULTS[:3], 0, 0)) == Policy()  # two weights of nothing: DBCNN alone, as by default
 
 
 def test_every_preset_can_be_reached_by_the_sliders(scorer):
