@@ -91,14 +91,15 @@ def test_the_parts_add_up_to_the_cafi(policy):
 
 
 def test_the_ladder_shows_both_scores_on_one_scale_and_marks_what_is_rejected():
+    policy = Policy(cafi_threshold=60)
     figure = plots.ladder(
-        ["a", "b", "c"], [0.9, 0.4, None], [70.0, 55.0, None], [True, False, False], Policy(), WORDS
+        ["a", "b", "c"], [0.9, 0.4, None], [70.0, 55.0, None], [True, False, False], policy, WORDS
     )
     ser_fiq, score = figure.data
     assert list(ser_fiq.y) == [90.0, 40.0, None]
     assert list(score.y) == [70.0, 55.0, None]
     assert list(score.marker.symbol) == ["circle", "x", "x"]
-    assert [shape.y0 for shape in figure.layout.shapes] == [50.0, 50.0]
+    assert [shape.y0 for shape in figure.layout.shapes] == [50.0, 60.0]
 
 
 def test_the_scatter_counts_kept_and_rejected_and_draws_both_thresholds():
