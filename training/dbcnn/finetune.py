@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+
+sys.path.append(str(Path(__file__).parents[1]))
+
 from crops import biq2021, validation
 from features import CUTS, start
-from safetensors.torch import save_file
 from scipy.stats import pearsonr, spearmanr
 from series import LEVELS, VIEWS
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
+from weights_io import Average, save_checkpoint, save_half
 
 from faceqa.networks.dbcnn import DbcnnNet
 
@@ -33,7 +37,6 @@ RATES = {"fc": 5e-4, "features1.mix": 1e-3, "features1": 2.5e-4}
 WEIGHT_DECAY = 0.02
 HEAD_STEPS = 60
 """At first, in which only the head learns, as published."""
-EMA_DECAY = 0.995
 
 SIDES = (16, 18, 20, 24)
 """Sides of the windows that are learnt from, on the grid of stride 16: 256 to 384 px."""
@@ -162,13 +165,13 @@ def train(arguments: argparse.Namespace) -> None:
     net.to(device, memory_format=torch.channels_last)
     groups = parameter_groups(net)
     optimizer = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
-    average = {key: value.clone() for key, value in net.state_dict().items()}
+    average = Average(net)
     step, last = 0, arguments.run / "last.pt"
     if last.is_file():
         state = torch.load(last, map_location=device, weights_only=True)
         net.load_state_dict(state["net"])
         optimizer.load_state_dict(state["optimizer"])
-        average, step = state["ema"], state["step"]
+        average.weights, step = state["ema"], state["step"]
     stream = Batches(arguments.data, arguments.run, seed=step)
     batches = iter(DataLoader(stream, batch_size=None, num_workers=arguments.workers, prefetch_factor=4))
     held_out = Data(arguments.data, arguments.run, held_out=True)
@@ -181,10 +184,7 @@ def train(arguments: argparse.Namespace) -> None:
             group["lr"] = 0.0 if waiting else RATES[group["name"]] * max(share, 0.01)
         losses.append(advance(net, optimizer, next(batches), device))
         step += 1
-        decay = min(EMA_DECAY, (1 + step) / (10 + step))
-        for key, value in net.state_dict().items():
-            if value.is_floating_point():
-                average[key].lerp_(value, 1 - decay)
+        average.update(net, step)
         if step % 25 == 0:
             minutes = (time.monotonic() - started) / 60
             means = {
@@ -195,19 +195,18 @@ def train(arguments: argparse.Namespace) -> None:
             saved = time.monotonic()
             state = {
                 "net": net.state_dict(),
-                "ema": average,
+                "ema": average.weights,
                 "step": step,
                 "optimizer": optimizer.state_dict(),
             }
-            torch.save(state, last.with_suffix(".part"))
-            last.with_suffix(".part").replace(last)
+            save_checkpoint(state, last)
         if step % VALIDATION_STEPS == 0 and step < arguments.steps:
             present = {key: value.clone() for key, value in net.state_dict().items()}
-            net.load_state_dict(average)
+            net.load_state_dict(average.weights)
             print("  average of the weights:", validate(net, held_out, device), flush=True)
             net.load_state_dict(present)
-    save(average, arguments.run / "dbcnn_lite0.safetensors")
-    net.load_state_dict(average)
+    save_half(average.weights, arguments.run / "dbcnn_lite0.safetensors")
+    net.load_state_dict(average.weights)
     print("validation slice:", validate(net, held_out, device))
 
 
@@ -319,12 +318,6 @@ def predict(net: DbcnnNet, group: Group, rows: np.ndarray, device: torch.device)
         parts = [torch.from_numpy(array[rows[first : first + 32]]).to(device) for array in group.arrays]
         found.append(scores(net, *parts).cpu().numpy())
     return np.concatenate(found)
-
-
-def save(weights: dict[str, torch.Tensor], path: Path) -> None:
-    """The averaged weights as half floats."""
-    half = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}
-    save_file({k: v.contiguous() for k, v in half.items() if not k.endswith("num_batches_tracked")}, path)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ steps, for a CPU.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +15,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+
+sys.path.append(str(Path(__file__).parents[1]))
+
 from crops import read
 from distortions import CLASSES
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
+from weights_io import save_checkpoint
 
 from faceqa.networks.dbcnn import IMAGENET_MEAN, IMAGENET_STD, SCNN_CHANNELS, scnn_features
 
@@ -137,8 +142,7 @@ def main() -> None:
             print(f"{step} loss {means[0]:.3f} accuracy {means[1]:.3f} {minutes:.1f} min", flush=True)
         if step % CHECKPOINT_STEPS == 0 or step == arguments.steps:
             state = {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict(), "step": step}
-            torch.save({"net": net.state_dict(), **state}, path.with_suffix(".part"))
-            path.with_suffix(".part").replace(path)
+            save_checkpoint({"net": net.state_dict(), **state}, path)
     print("accuracy on held-out pictures:", validate(net, held_out, device))
 
 

@@ -217,6 +217,7 @@ def _glasses(scene: Scene, opaque: bool) -> Layer:
     t = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     alpha, frame = np.zeros(scene.shape, np.float32), np.zeros(scene.shape, np.uint8)
     thickness = max(1, int(between * rng.uniform(0.02, 0.08)))
+    opacity = rng.choice([1.0, rng.uniform(0.8, 1)])  # through some lenses the eyes shimmer
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     drop = -scene.up * between * rng.uniform(0, 0.12)
     for centre, (a, b), side in zip(centres, ((33, 133), (362, 263)), (-1, 1), strict=True):
@@ -225,7 +226,7 @@ def _glasses(scene: Scene, opaque: bool) -> Layer:
         curve = np.column_stack([_root(np.cos(t), power) * half, _root(np.sin(t), power) * tall]) @ turn.T
         curve = curve + centre + drop
         if opaque:
-            alpha = np.maximum(alpha, _fill(scene, curve))
+            alpha = np.maximum(alpha, opacity * _fill(scene, curve))
         cv2.polylines(frame, [_px(curve)], True, 255, thickness, cv2.LINE_AA, 4)
         if side * scene.yaw < 15:
             temple = np.array([centre + scene.across * side * half + drop, xy[127 if side < 0 else 356]])

@@ -9,10 +9,11 @@ import argparse
 import time
 from multiprocessing import Pool
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-from labels import eyes_are_dark, labels, labels_within, raised
+from labels import DARK_EYES, SUNGLASSES, eye_light, labels, labels_within, lenses, raised
 from mesh import FaceMesh
 from pictures import SOURCES, Picture, read
 from turn import outline_mask, triangles, turn
@@ -43,6 +44,21 @@ NOT_LABELLED = ("glasses", "Glasses", "ccessories", "bad things")
 only."""
 
 
+class Row(NamedTuple):
+    """One prepared face: image, the masks outline, visible and photo, the mesh and what is known of them."""
+
+    image: np.ndarray
+    outline: np.ndarray
+    visible: np.ndarray
+    photo: np.ndarray
+    points: np.ndarray
+    picture: Picture
+    yaw: float
+    known: bool
+    sunglasses: bool
+    turned: bool
+
+
 def main() -> None:
     """Write images, labels and meshes of all faces into one folder."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -64,7 +80,7 @@ def prepare(data: Path, out: Path, source: str) -> None:
     frontal = read(data / "webmorphR.stim/inst/neutral_front/001_03.jpg")
     faces = triangles(mesh(frontal, detector.detect(frontal)[0])[0])
     rng = np.random.default_rng(0)
-    rows: list[tuple] = []
+    rows: list[Row] = []
     thumbnails = np.zeros((0, 256), np.float32)
     started = time.monotonic()
     for picture in SOURCES[source](data):
@@ -88,13 +104,23 @@ def prepare(data: Path, out: Path, source: str) -> None:
             marked = transform_points(picture.outline, transform)
             outline, visible = labels_within(image, points, marked, photo)
         yaw = mesh_yaw(points)
-        known = not any(word in picture.key for word in NOT_LABELLED) and not eyes_are_dark(image, points)
-        rows.append((image, outline, visible, photo, points, picture, yaw, known, False))
-        if abs(yaw) < LARGEST_FRONTAL_YAW and known and rng.random() < TURNED_SHARE:
+        known, sunglasses = whole(picture.key, image, points)
+        if sunglasses:
+            visible &= ~lenses(image, points)
+        rows.append(Row(image, outline, visible, photo, points, picture, yaw, known, sunglasses, False))
+        if abs(yaw) < LARGEST_FRONTAL_YAW and known and not sunglasses and rng.random() < TURNED_SHARE:
             rows.append(_turned(rows[-1], faces, rng))
         if len(rows) % 200 < 2:
             print(f"{len(rows)} faces, {time.monotonic() - started:.0f} s, {picture.key}", flush=True)
     _write(rows, faces, out)
+
+
+def whole(key: str, image: np.ndarray, points: np.ndarray) -> tuple[bool, bool]:
+    """Whether `visible` can be labelled, and whether it is so because sunglasses are certain."""
+    light = eye_light(image, points)
+    listed = any(word in key for word in NOT_LABELLED)
+    sunglasses = light < SUNGLASSES
+    return sunglasses or (light >= DARK_EYES and not listed), sunglasses
 
 
 def frame(image: np.ndarray, face: Face) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -128,20 +154,20 @@ def mesh_yaw(points: np.ndarray) -> float:
     return float(-np.degrees(np.arctan2(across[2], np.hypot(across[0], across[1]))))
 
 
-def _turned(row: tuple, faces: np.ndarray, rng: np.random.Generator) -> tuple:
-    image, outline, visible, photo, points, picture, _, known, _ = row
+def _turned(row: Row, faces: np.ndarray, rng: np.random.Generator) -> Row:
     yaw = rng.choice([-1, 1]) * rng.uniform(20, 85)
     pitch = rng.normal(0, 12)
-    place, _, turned = turn(image, points, faces, yaw, pitch)
+    place, _, turned = turn(row.image, row.points, faces, yaw, pitch)
     drawn = np.isfinite(place[..., 0])
     place = np.nan_to_num(place, nan=-1)
-    image = cv2.remap(image, place, None, cv2.INTER_LINEAR)
-    shown = [cv2.remap(mask, place, None, cv2.INTER_LINEAR) for mask in (outline, visible, photo)]
+    image = cv2.remap(row.image, place, None, cv2.INTER_LINEAR)
+    shown = [cv2.remap(mask, place, None, cv2.INTER_LINEAR) for mask in (row.outline, row.visible, row.photo)]
     outline, visible, photo = (np.where(mask > 127, 255, 0).astype(np.uint8) for mask in shown)
     photo &= np.where(drawn, 255, 0).astype(np.uint8)
     # The raised forehead has only a guessed depth: it may not stand out beyond the raised mesh.
     outline &= outline_mask(raised(turned), faces, outline.shape)
-    return image, outline, visible & outline, photo, turned, picture, yaw, known, True
+    shown_row = row._replace(image=image, outline=outline, visible=visible & outline, photo=photo)
+    return shown_row._replace(points=turned, yaw=yaw, turned=True)
 
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:
@@ -150,24 +176,25 @@ def _thumbnail(image: np.ndarray) -> np.ndarray:
     return flat / (np.linalg.norm(flat) + 1e-6)
 
 
-def _write(rows: list[tuple], faces: np.ndarray, out: Path) -> None:
-    images, outlines, visibles, photos, points, found, yaws, known, turned = zip(*rows, strict=True)
-    pictures_: tuple[Picture, ...] = found
-    np.save(out / "images.npy", np.stack(images))
-    np.save(out / "labels.npy", np.stack([np.stack(m) for m in (outlines, visibles, photos)], axis=-1))
+def _write(rows: list[Row], faces: np.ndarray, out: Path) -> None:
+    pictures = [row.picture for row in rows]
+    np.save(out / "images.npy", np.stack([row.image for row in rows]))
+    masks = [np.stack([row.outline, row.visible, row.photo], axis=-1) for row in rows]
+    np.save(out / "labels.npy", np.stack(masks))
     np.savez(
         out / "table.npz",
-        points=np.stack(points),
+        points=np.stack([row.points for row in rows]),
         triangles=faces,
-        key=np.array([p.key for p in pictures_]),
-        source=np.array([p.source for p in pictures_]),
-        marked=np.array([p.outline is not None for p in pictures_]),
-        held_out=np.array([p.held_out for p in pictures_]),
-        yaw=np.array(yaws, np.float32),
-        known=np.array(known),
-        turned=np.array(turned),
+        key=np.array([picture.key for picture in pictures]),
+        source=np.array([picture.source for picture in pictures]),
+        marked=np.array([picture.outline is not None for picture in pictures]),
+        held_out=np.array([picture.held_out for picture in pictures]),
+        yaw=np.array([row.yaw for row in rows], np.float32),
+        known=np.array([row.known for row in rows]),
+        sunglasses=np.array([row.sunglasses for row in rows]),
+        turned=np.array([row.turned for row in rows]),
     )
-    print(f"{len(rows)} faces, {sum(p.held_out for p in pictures_)} of them held out")
+    print(f"{len(rows)} faces, {sum(picture.held_out for picture in pictures)} of them held out")
 
 
 if __name__ == "__main__":

@@ -11,24 +11,33 @@ import numpy as np
 import occluders
 from occluders import Layer, Scene, Supply
 from prepare import REACH, SIDE
+from turn import outline_mask
 
 COVERS: tuple[tuple[Callable[[Scene], Layer | None], float, float], ...] = (
     (occluders.surgical_mask, 0.17, 1),
     (occluders.template_mask, 0.07, 1),
-    (occluders.sunglasses, 0.09, 1),
+    (occluders.sunglasses, 0.13, 1),
     (occluders.clear_glasses, 0.05, 0),
     (occluders.hand, 0.14, 1),
     (occluders.thing, 0.10, 1),
     (occluders.microphone, 0.04, 1),
     (occluders.scarf, 0.05, 1),
     (occluders.hat, 0.07, 1),
-    (occluders.hair, 0.07, 1),
+    (occluders.hair, 0.09, 1),
 )
 """Drawer, its share of the samples, and whether what it covers is no longer visible. A sample may have
 several; about half have none that covers."""
 
 TURNED_WEIGHT = 0.5
 """How often a turned rendering is drawn, over a photograph."""
+
+
+SUNGLASSES_WEIGHT = 4
+"""How often a photograph with real sunglasses is drawn, over another one."""
+
+HIDDEN_FOREHEAD = 0.6
+"""Share of the forehead above the mesh under a hat or a fringe from which on the outline ends where the mesh
+does, as it does under the hats and fringes of the photographs."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +65,9 @@ class Faces:
     def __init__(self, folder: Path, data: Path, held_out: bool):
         shards = sorted(path.parent for path in folder.glob("*/table.npz"))
         tables = [dict(np.load(shard / "table.npz")) for shard in shards]
-        columns = ("points", "source", "held_out", "yaw", "known", "marked", "turned")
+        columns = ("points", "source", "held_out", "yaw", "known", "marked", "turned", "sunglasses")
         self.table = {name: np.concatenate([table[name] for table in tables]) for name in columns}
+        self._triangles = tables[0]["triangles"]
         self._images = [np.load(shard / "images.npy", mmap_mode="r") for shard in shards]
         self._labels = [np.load(shard / "labels.npy", mmap_mode="r") for shard in shards]
         self._starts = np.cumsum([0, *map(len, self._images)])
@@ -67,6 +77,7 @@ class Faces:
         weight *= np.where(np.abs(self.table["yaw"][self.rows]) > 25, 1.7, 1.0)
         weight *= np.where(self.table["source"][self.rows] == "SFHQ-T2I-dataset", 1.5, 1.0)
         weight *= np.where(self.table["source"][self.rows] == "london", 2.0, 1.0)
+        weight *= np.where(self.table["sunglasses"][self.rows], SUNGLASSES_WEIGHT, 1.0)
         self._odds = weight / weight.sum()
 
     def _read(self, row: int) -> tuple[np.ndarray, np.ndarray]:
@@ -94,7 +105,8 @@ class Faces:
         if spoilt and rng.random() < 0.08:
             image = self._stranger(scene, image, outline, visible)
         if cover:
-            image, visible, kind = _cover(scene, image, visible, outline)
+            mesh = outline_mask(scene.points, self._triangles, scene.shape)
+            image, outline, visible, kind = _cover(scene, image, outline, visible, mesh)
         jitter = 1.0 if spoilt else 0.25
         image, outline, visible = _frame(image, outline, visible, rng, size, jitter)
         if spoilt:
@@ -132,11 +144,12 @@ class Faces:
 
 
 def _cover(
-    scene: Scene, image: np.ndarray, visible: np.ndarray, outline: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, str]:
-    """Lay none, one or several things over the face."""
+    scene: Scene, image: np.ndarray, outline: np.ndarray, visible: np.ndarray, mesh: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
+    """Lay none, one or several things over the face; `mesh` is what the mesh covers, 0 or 255 (H, W)."""
     rng = scene.rng
     result, seen = image.astype(np.float32), visible.astype(np.float32)
+    forehead = outline * (1 - mesh.astype(np.float32) / 255)
     kind, most = "plain", 0.03
     for drawer, share, covers in COVERS:
         if rng.random() >= share:
@@ -158,7 +171,11 @@ def _cover(
             taken = float((before - seen.sum()) / max(1.0, float(outline.sum())))
             if taken > most:
                 kind, most = drawer.__name__, taken
-    return result.clip(0, 255).astype(np.uint8), seen.astype(np.uint8), kind
+        hides_hairline = drawer in (occluders.hat, occluders.hair)
+        if hides_hairline and (forehead * alpha).sum() > HIDDEN_FOREHEAD * forehead.sum():
+            outline = outline & mesh
+    seen = np.minimum(seen, outline).astype(np.uint8)
+    return result.clip(0, 255).astype(np.uint8), outline, seen, kind
 
 
 def _background(

