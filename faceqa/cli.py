@@ -97,11 +97,7 @@ def _add_curate(commands: Any) -> None:
     curate.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="where to write; new or an earlier run's"
     )
-    curate.add_argument(
-        "--export",
-        choices=["link", "copy", "crop"],
-        help="also fill kept/ and rejected/ with links to the images, copies of them, or the face crops",
-    )
+    _add_export(curate)
     _add_models(curate)
     _add_sampling(curate)
     _add_policy(curate)
@@ -117,14 +113,18 @@ def _add_rejudge(commands: Any) -> None:
         "there is brought up to date; a table alone is rewritten.",
     )
     rejudge.add_argument("table", type=Path, metavar="SCORES_CSV")
-    rejudge.add_argument(
-        "--export",
-        choices=["link", "copy", "crop"],
-        help="also fill kept/ and rejected/ anew (in a curate folder)",
-    )
+    _add_export(rejudge)
     _add_policy(rejudge)
     _add_limits(rejudge)
     rejudge.set_defaults(run=_rejudge)
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--export",
+        choices=["link", "copy", "crop"],
+        help="fill kept/ and rejected/ in the folder with links to the images, copies of them, or face crops",
+    )
 
 
 def _add_paths(parser: argparse.ArgumentParser) -> None:
