@@ -8,24 +8,28 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before Gradio is imported: it asks once
 
 import gradio as gr
+from gradio.i18n import I18nData
 
 from demo.about import about_tab
 from demo.compare import compare_tab
 from demo.curate import curate_tab
 from demo.endpoints import endpoints
+from demo.limits import MOST_MEGABYTES_A_FILE
 from demo.live import live_tab
 from demo.photo import EXAMPLES, photo_tab
 from demo.wording import DEFAULT, page_translations, say, say_html, text, translated
+from demo.zerogpu import IS_HERE as ON_ZEROGPU
 from faceqa import Scorer
 from faceqa.types import Language
 
-MAX_FILE_SIZE = "200mb"
+MAX_FILE_SIZE = f"{MOST_MEGABYTES_A_FILE}mb"
 
 MAX_WAITING = 32
 """Requests that may wait; whoever comes later is told that the demo is busy."""
@@ -54,6 +58,7 @@ HEAD = """
 <style>
   body { background: var(--body-background-fill) !important; }
   .gradio-container { padding: 0 !important; word-break: keep-all; overflow-wrap: break-word; }
+  footer .divider { display: none; }
   .gradio-container .main.fillable.app { max-width: 1480px; padding: 0 36px 24px !important; margin: 0 auto; }
   @media (max-width: 640px) { .gradio-container .main.fillable.app { padding: 0 12px 16px !important; } }
 </style>
@@ -97,8 +102,13 @@ element.addEventListener('click', (event) => {
 """
 
 
-def build(scorer: Scorer) -> gr.Blocks:
-    """The whole page around a scorer."""
+def build(scorer: Scorer, lent: Scorer | None = None) -> gr.Blocks:
+    """The whole page around a scorer.
+
+    Args:
+        scorer: Assesses everything.
+        lent: On ZeroGPU, assesses photos and data sets in its place, on the lent GPU.
+    """
     with gr.Blocks(
         title="faceqa", analytics_enabled=False, delete_cache=CACHE_SECONDS, fill_width=True
     ) as demo:
@@ -117,10 +127,10 @@ def build(scorer: Scorer) -> gr.Blocks:
                 )
                 theme = gr.HTML(say_html("theme", _theme), js_on_load=SWITCH_THEME, elem_id="theme")
         with gr.Tabs(elem_id="tabs") as tabs:
-            photo = photo_tab(scorer, language)
+            photo = photo_tab(lent or scorer, language)
             live_tab(scorer, language, photo, tabs)
             compare_tab(scorer, language, photo)
-            curate_tab(scorer, language)
+            curate_tab(lent or scorer, language)
             about_tab(language)
 
         _speak_both_languages(demo, language, {brand: _brand, theme: _theme, notes: _notes})
@@ -138,10 +148,23 @@ def serve(demo: gr.Blocks, **options: Any) -> None:
     demo.launch(**launch_options(), **options)
 
 
+def theme() -> gr.themes.Base:
+    """Gradio's default with every text at a contrast of 4.5 or more to what is behind it (WCAG AA)."""
+    return gr.themes.Default(primary_hue="blue", neutral_hue="slate", font=FONTS).set(
+        body_text_color_subdued="*neutral_600",
+        block_label_text_color="*neutral_600",
+        block_title_text_color="*neutral_700",
+        color_accent="*primary_600",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        link_text_color_dark="*primary_400",
+    )
+
+
 def launch_options() -> dict[str, Any]:
     """What `launch` needs beside the address."""
     return {
-        "theme": gr.themes.Default(primary_hue="blue", neutral_hue="slate", font=FONTS),
+        "theme": theme(),
         "css_paths": [STYLE],
         "head": HEAD,
         "i18n": page_translations(),
@@ -180,16 +203,20 @@ def _speak_both_languages(
     choices = [
         block for block in demo.blocks.values() if isinstance(block, gr.Radio) and block is not language
     ]
-    named = [[(name.key, value) for name, value in block.choices] for block in choices]
+    named = [
+        [(name.key, value) for name, value in block.choices if isinstance(name, I18nData)]
+        for block in choices
+    ]
 
     def relabel(chosen: Language) -> list[object]:
-        renamed = [gr.update(**{name: text(key, chosen)}) for _, name, key in labels]
+        changed: list[dict[str, Any]] = [{name: text(key, chosen)} for _, name, key in labels]
+        renamed = [gr.update(**change) for change in changed]
         chosen_from = [
             gr.update(choices=[(text(key, chosen), value) for key, value in keys]) for keys in named
         ]
         return [*renamed, *chosen_from, *(html(chosen) for html in own.values())]
 
-    silent = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+    silent: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
     demo.load(None, None, language, js=BROWSER_LANGUAGE, api_visibility="private")
     # A component may come twice here, with its label and with its choices.
     language.input(relabel, language, [*(block for block, _, _ in labels), *choices, *own], **silent)
@@ -203,7 +230,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--mcp", action="store_true", help="serve the API's functions over MCP, too")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     options = parser.parse_args(arguments)
-    serve(build(Scorer(options.device)), mcp_server=options.mcp, inbrowser=options.open)
+    if options.mcp and find_spec("mcp") is None:
+        parser.error("--mcp needs one more package: pip install 'gradio[mcp]'")
+    demo = build(Scorer("cpu"), Scorer("cuda")) if ON_ZEROGPU else build(Scorer(options.device))
+    serve(demo, mcp_server=options.mcp, inbrowser=options.open)
 
 
 if __name__ == "__main__":

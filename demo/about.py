@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from html import escape
 
 import gradio as gr
 
 from demo.wording import say, say_html, text
-from faceqa import weights
+from faceqa import Policy, weights
 from faceqa.types import Language
 
 API_EXAMPLE = """\
@@ -21,7 +22,7 @@ print(result["verdict"], result["cafi"])
 # Shell: send the file, ask for its assessment, fetch the answer
 FILE=$(curl -s -F files=@face.jpg {address}gradio_api/upload | jq -r '.[0]')
 ID=$(curl -s {address}gradio_api/call/assess -H 'Content-Type: application/json' \\
-  -d '{{"data": [{{"path": "'$FILE'", "meta": {{"_type": "gradio.FileData"}}}}, 0.5, 0.25, 55.5, 0, 1]}}' \\
+  -d '{{"data": [{{"path": "'$FILE'", "meta": {{"_type": "gradio.FileData"}}}}, {policy}]}}' \\
   | jq -r .event_id)
 curl -s {address}gradio_api/call/assess/$ID
 """
@@ -41,9 +42,7 @@ def about_tab(language: gr.Radio) -> None:
         gr.Markdown(say("about.cards"))
         gr.Markdown(say("about.privacy"))
         gr.Markdown(say("about.api"))
-        code = gr.Code(
-            API_EXAMPLE.format(address="http://127.0.0.1:7860/"), language="shell", show_label=False
-        )
+        code = gr.Code(_api_example("http://127.0.0.1:7860/"), language="shell", show_label=False)
     tab.select(_example, None, code, api_visibility="private", queue=False, show_progress="hidden")
     language.input(
         _models,
@@ -57,7 +56,13 @@ def about_tab(language: gr.Radio) -> None:
 
 def _example(request: gr.Request) -> str:
     """The API's lines with the address that the visitor sees."""
-    return API_EXAMPLE.format(address=f"http://{request.headers.get('host', '127.0.0.1:7860')}/")
+    scheme = request.headers.get("x-forwarded-proto", "http")
+    return _api_example(f"{scheme}://{request.headers.get('host', '127.0.0.1:7860')}/")
+
+
+def _api_example(address: str) -> str:
+    policy = ", ".join(f"{value:g}" for value in asdict(Policy()).values())
+    return API_EXAMPLE.format(address=address, policy=policy)
 
 
 def _models(language: Language) -> str:

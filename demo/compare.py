@@ -128,7 +128,7 @@ def compare_tab(scorer: Scorer, language: gr.Radio, photo: PhotoTab) -> None:
         source = held.source if held else str(EXAMPLES / "hopper.jpg")
         try:
             seen = scorer.inspect(source)
-            if seen.assessment.face is None:
+            if seen.photo is None or seen.assessment.face is None:
                 yield [_message(text("stress.no_face", language)), None, None]
                 return
             steps: tuple[Shown, ...] = ()
@@ -149,10 +149,16 @@ def compare_tab(scorer: Scorer, language: gr.Radio, photo: PhotoTab) -> None:
             *_climbed(climbed, policy, scorer, language)[:2],
         ]
 
-    runs = {"concurrency_id": MODEL_QUEUE, "show_progress": "hidden", "api_visibility": "private"}
-    run.click(compare, [files, *settings], [table, compared], **runs)
-    examples.click(compare_examples, settings, [table, compared], **runs)
-    climb.click(stress_test, [photo.held, kind, *settings], [steps, curve, climbed], **runs)
+    runs: dict[str, Any] = {
+        "concurrency_id": MODEL_QUEUE,
+        "show_progress": "minimal",
+        "api_visibility": "private",
+    }
+    run.click(compare, [files, *settings], [table, compared], show_progress_on=[table], **runs)
+    examples.click(compare_examples, settings, [table, compared], show_progress_on=[table], **runs)
+    climb.click(
+        stress_test, [photo.held, kind, *settings], [steps, curve, climbed], show_progress_on=[steps], **runs
+    )
     gr.on(
         [tab.select, language.input],
         again,
@@ -230,13 +236,14 @@ def _climbed(climbed: Climbed | None, policy: Policy, scorer: Scorer, language: 
     if climbed is None:
         return [_steps(None, policy, scorer, language), None, None]
     judged = [scorer.rejudge(step.assessment, policy, language) for step in climbed.steps]
-    names = words(
-        language, "ser_fiq", "cafi", "threshold", level=f"unit.{climbed.kind}", score="stress.score"
-    )
+    names = words(language, "ser_fiq", "cafi", level=f"unit.{climbed.kind}", score="stress.score")
     figure = plots.ladder(
         [step.name for step in climbed.steps],
         [item.ser_fiq for item in judged],
-        [None if item.measures is None else cafi(item.ser_fiq, item.dbcnn, policy) for item in judged],
+        [
+            None if measures is None else cafi(measures.ser_fiq, measures.dbcnn, policy)
+            for measures in (item.measures for item in judged)
+        ],
         [item.verdict == "accept" for item in judged],
         policy,
         names,

@@ -9,6 +9,7 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -18,9 +19,11 @@ from typing import Any
 
 import gradio as gr
 
+from demo.limits import MOST_IMAGES, MOST_MEGABYTES
 from demo.photo import EXAMPLES, SECONDS_KEPT
 from demo.policy import policy_of, policy_panel
 from demo.wording import error_message, say, say_html, text, words
+from demo.zerogpu import BATCH_SECONDS, lend_gpu
 from faceqa import Policy, Scorer, draw, image, plots
 from faceqa.curation import Selection, publish, select
 from faceqa.errors import ImageError
@@ -31,15 +34,18 @@ from faceqa.sources import Sampling, count_images, named_images
 from faceqa.table import Row
 from faceqa.types import Face, Language
 
-MOST_IMAGES = 1000
-MOST_MEGABYTES = 500
-
 SAMPLING = Sampling(fps=2.0)
 
 SHOWN = 18
 """Faces in each gallery."""
 
 THUMBNAIL_SIDE = 120
+
+FOLDER = "faceqa-curate-"
+"""How the folders of visitors begin, in the machine's temporary folder."""
+
+LEFT_BEHIND = 2 * SECONDS_KEPT
+"""Seconds after which a folder was left by a server that was killed: a living one deletes it earlier."""
 
 UPLOADS, RESULTS = "uploads", "results"
 """Folders in a visitor's own."""
@@ -62,6 +68,7 @@ class Run:
 
 def curate_tab(scorer: Scorer, language: gr.Radio) -> None:
     """Build the tab."""
+    sweep()
     with gr.Tab(say("tab.curate"), id="curate", elem_id="tab-curate"):
         gr.Markdown(say("curate.intro"), elem_classes="quiet intro")
         run = gr.State(None, time_to_live=SECONDS_KEPT, delete_callback=delete)
@@ -71,7 +78,7 @@ def curate_tab(scorer: Scorer, language: gr.Radio) -> None:
             )
             with gr.Column(scale=1, min_width=200):
                 start = gr.Button(say("curate.run"), variant="primary", elem_id="curate-run")
-                cancel = gr.Button(say("curate.cancel"), elem_id="curate-cancel")
+                cancel = gr.Button(say("curate.cancel"), elem_id="curate-cancel", interactive=False)
                 examples = gr.Button(say("curate.examples"), elem_id="curate-examples")
         progress = gr.HTML("", elem_id="curate-progress", min_height=70)
         with gr.Row():
@@ -89,20 +96,22 @@ def curate_tab(scorer: Scorer, language: gr.Radio) -> None:
                 score = gr.Plot(show_label=False, container=False, elem_id="curate-cafi")
         kept = gr.HTML("", elem_id="curate-kept")
         rejected = gr.HTML("", elem_id="curate-rejected")
-        with gr.Row(elem_classes="curate-files"):
-            prepare = gr.Button(say("curate.prepare"), variant="primary", elem_id="curate-prepare", scale=1)
-            downloads = gr.File(
-                label=say("curate.downloads"),
-                file_count="multiple",
-                interactive=False,
-                elem_id="curate-downloads",
-                scale=3,
-                visible=False,
-            )
+        with gr.Row():
+            with gr.Column(scale=1, min_width=220):
+                prepare = gr.Button(say("curate.prepare"), variant="primary", elem_id="curate-prepare")
+            with gr.Column(scale=3, min_width=300):
+                downloads = gr.File(
+                    label=say("curate.downloads"),
+                    file_count="multiple",
+                    interactive=False,
+                    elem_id="curate-downloads",
+                    visible=False,
+                )
 
     judged = [count, scatter, ser_fiq, score, kept, rejected]
     settings = [language, *policy.sliders]
 
+    @lend_gpu(BATCH_SECONDS)
     def curate(
         paths: Sequence[str] | None, last: Run | None, language: Language, *values: float
     ) -> Iterator[list[Any]]:
@@ -135,16 +144,33 @@ def curate_tab(scorer: Scorer, language: gr.Radio) -> None:
             return gr.skip()
         return gr.File(published(run, policy_of(values)), visible=True)
 
-    def cancelled(language: Language) -> str:
-        return _problem(text("curate.cancelled", language))
+    def waiting(language: Language) -> list[Any]:
+        return [f'<p role="status">{text("curate.waiting", language)}</p>', gr.Button(interactive=True)]
 
-    runs = {"concurrency_id": "batch", "show_progress": "hidden", "api_visibility": "private"}
+    def cancelled(language: Language) -> list[Any]:
+        return [_problem(text("curate.cancelled", language)), gr.Button(interactive=False)]
+
+    runs: dict[str, Any] = {
+        "concurrency_id": "batch",
+        "show_progress": "hidden",
+        "api_visibility": "private",
+    }
+    silent: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+    gr.on([start.click, examples.click], waiting, language, [progress, cancel], **silent)
     outputs = [progress, run, downloads, *judged]
     running = [
         start.click(curate, [files, run, *settings], outputs, **runs),
         examples.click(curate_examples, [run, *settings], outputs, **runs),
     ]
-    cancel.click(cancelled, language, progress, cancels=running, queue=False, api_visibility="private")
+    for event in running:
+        event.then(lambda: gr.Button(interactive=False), None, cancel, **silent)
+    cancel.click(
+        cancelled,
+        language,
+        [progress, cancel],
+        cancels=running,  # type: ignore[arg-type]
+        **silent,
+    )
     policy.on_change(judge, [run, language], judged)
     prepare.click(
         publish_files,
@@ -154,9 +180,7 @@ def curate_tab(scorer: Scorer, language: gr.Radio) -> None:
         concurrency_id="batch",
         show_progress_on=[downloads],
     )
-    language.input(
-        judge, [run, *settings], judged, show_progress="hidden", queue=False, api_visibility="private"
-    )
+    language.input(judge, [run, *settings], judged, **silent)
 
 
 def refused(paths: Sequence[str]) -> str | None:
@@ -176,7 +200,8 @@ def curated(scorer: Scorer, paths: Sequence[str]) -> Iterator[tuple[Run | None, 
     Yields:
         The result, None until the end; images done, images in all, seconds passed.
     """
-    folder = Path(tempfile.mkdtemp(prefix="faceqa-curate-"))
+    sweep()
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER))
     result = None
     try:
         settings = Settings(_gathered(paths, folder / UPLOADS), SAMPLING)
@@ -283,6 +308,14 @@ def published(run: Run, policy: Policy) -> list[str]:
             if path.is_file():
                 packed.write(path, path.relative_to(results / "kept"))
     return [str(results / "scores.csv"), str(results / "report.html"), str(archive)]
+
+
+def sweep() -> None:
+    """Remove the folders that a killed server left behind."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
+        with suppress(OSError):  # another server may be removing it, or it is another user's
+            if time.time() - folder.stat().st_mtime > LEFT_BEHIND:
+                shutil.rmtree(folder)
 
 
 def delete(run: Run | None) -> None:

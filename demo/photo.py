@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ import gradio as gr
 from demo import pieces
 from demo.policy import PolicyPanel, policy_of, policy_panel
 from demo.wording import error_message, say, say_html, words
+from demo.zerogpu import PHOTO_SECONDS, lend_gpu
 from faceqa import Assessment, Policy, Scorer, draw, plots
 from faceqa.types import Inspection, Language
 
@@ -23,8 +24,8 @@ EXAMPLE_NAMES = (
     *("collins", "two_faces", "hopper_dark", "no_face"),
 )
 
-EXAMPLE_SIDE = 160
-"""px of an example's thumbnail."""
+EXAMPLE_SIDE = 280
+"""px of the longer side of an example's thumbnail."""
 
 SHOWN_BY_BROWSERS = frozenset(
     [".apng", ".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".webp"]
@@ -43,6 +44,9 @@ SHOW_VERDICT = (
     "() => document.getElementById('verdict').scrollIntoView({block: 'nearest', behavior: 'smooth'})"
 )
 """On a phone the verdict lies below the examples."""
+
+CARD_HEIGHT = 344
+"""px that the verdict takes with two reasons, so that nothing below it moves."""
 
 MODEL_QUEUE = "models"
 """All events that run networks wait in one line."""
@@ -74,11 +78,11 @@ class PhotoTab:
     held: gr.State
     policy: PolicyPanel
     outputs: tuple[Any, ...]
-    scorer: Scorer
+    assessed: Callable[..., list[Any]]
 
     def show(self, source: str | bytes, name: str, language: Language, *values: float) -> list[Any]:
         """Assess a photo that does not come from the tab's own input: the values of `outputs`."""
-        return show(self.scorer, source, name, 0, language, policy_of(values), preview=True)
+        return self.assessed(source, name, 0, language, values, preview=True)
 
 
 def photo_tab(scorer: Scorer, language: gr.Radio) -> PhotoTab:
@@ -96,22 +100,21 @@ def photo_tab(scorer: Scorer, language: gr.Radio) -> PhotoTab:
                     label=say("photo.input"),
                     type="filepath",
                     sources=["upload", "webcam", "clipboard"],
-                    placeholder=say("photo.placeholder"),
+                    placeholder=say("photo.placeholder"),  # type: ignore[arg-type]
                     height=300,
                     format="jpeg",
                     elem_id="photo",
                     buttons=[],
                 )
-                # Only faceqa.image decodes photos. Gradio leaves a .pyi file beside every subclass, so this
-                # is none.
-                photo.preprocess = _unread
                 examples = gr.HTML(
                     say_html("examples", partial(pieces.example_buttons, EXAMPLE_THUMBNAILS)),
                     js_on_load=pieces.CHOICE_SCRIPT,
                     elem_id="examples",
                 )
             with gr.Column(scale=6, min_width=320):
-                card = gr.HTML(say_html("idle_card", pieces.idle_card), elem_id="verdict", min_height=270)
+                card = gr.HTML(
+                    say_html("idle_card", pieces.idle_card), elem_id="verdict", min_height=CARD_HEIGHT
+                )
                 faces = gr.HTML("", js_on_load=pieces.CHOICE_SCRIPT, elem_id="faces")
                 policy = policy_panel("policy")
                 gr.Markdown(say("policy.note"), elem_classes="quiet note")
@@ -138,22 +141,35 @@ def photo_tab(scorer: Scorer, language: gr.Radio) -> PhotoTab:
                 parts = gr.Plot(show_label=False, elem_id="parts", container=False)
             with gr.Column(scale=2, min_width=300):
                 gr.Markdown(say("downloads"), elem_classes="heading")
-                files = gr.HTML(
-                    say_html("downloads", partial(pieces.downloads, None, {})), elem_id="downloads"
-                )
+                with gr.Column(elem_id="downloads", elem_classes="downloads", min_width=0):
+                    result_file = gr.HTML(say_html("downloads", partial(pieces.result_download, None)))
+                    picture_files = gr.HTML("")
                 with gr.Accordion(say("details"), open=False, elem_id="details-fold"):
                     details = gr.HTML(say_html("details", partial(pieces.details, None)), elem_id="details")
 
-    judged = (card, *numbers, caption, parts, files)
-    outputs = (held, photo, faces, details, *pictures, *judged)
-    built = PhotoTab(held, policy, outputs, scorer)
+    judged = (card, *numbers, caption, parts, result_file)
+    outputs = (held, photo, faces, details, picture_files, *pictures, *judged)
 
-    def assess(given: tuple[str, str] | None, language: Language, *values: float) -> list[Any]:
+    @lend_gpu(PHOTO_SECONDS)
+    def assessed(
+        source: str | bytes,
+        name: str,
+        index: int,
+        language: Language,
+        values: Sequence[float],
+        preview: bool = False,
+    ) -> list[Any]:
+        return show(scorer, source, name, index, language, policy_of(values), preview)
+
+    built = PhotoTab(held, policy, outputs, assessed)
+
+    def assess(given: dict[str, Any] | None, language: Language, *values: float) -> list[Any]:
         if given is None:
             return _page(scorer, None, policy_of(values), language)
-        path, name = given
+        path = given["path"]
+        name = given["orig_name"] or Path(path).name
         unseen = Path(path).suffix.lower() not in SHOWN_BY_BROWSERS
-        return show(scorer, path, name, 0, language, policy_of(values), preview=unseen)
+        return assessed(path, name, 0, language, values, preview=unseen)
 
     def example(event: gr.EventData, language: Language, *values: float) -> list[Any]:
         if event.choice not in EXAMPLE_NAMES:
@@ -164,7 +180,7 @@ def photo_tab(scorer: Scorer, language: gr.Radio) -> PhotoTab:
     def choose(event: gr.EventData, held: Held | None, language: Language, *values: float) -> list[Any]:
         if held is None:
             return _page(scorer, None, policy_of(values), language)
-        return show(scorer, held.source, held.name, int(event.choice), language, policy_of(values))
+        return assessed(held.source, held.name, int(event.choice), language, values)
 
     def judge(held: Held | None, language: Language, *values: float) -> list[Any]:
         return rejudged(scorer, held, policy_of(values), language)
@@ -173,14 +189,15 @@ def photo_tab(scorer: Scorer, language: gr.Radio) -> PhotoTab:
         buttons = pieces.example_buttons(EXAMPLE_THUMBNAILS, language)
         return [buttons, *_page(scorer, held, policy_of(values), language)]
 
-    runs_networks = {
+    runs_networks: dict[str, Any] = {
         "concurrency_id": MODEL_QUEUE,
         "show_progress": "minimal",
         "show_progress_on": [card],
         "api_visibility": "private",
     }
     settings = [language, *policy.sliders]
-    shown_photo = photo.input(assess, [photo, *settings], list(outputs), **runs_networks)
+    # Not preprocessed, because only faceqa.image decodes photos.
+    shown_photo = photo.input(assess, [photo, *settings], list(outputs), preprocess=False, **runs_networks)
     shown_example = examples.click(example, settings, list(outputs), **runs_networks)
     faces.click(choose, [held, *settings], list(outputs), **runs_networks)
     policy.on_change(judge, [held, language], judged)
@@ -195,11 +212,6 @@ def photo_tab(scorer: Scorer, language: gr.Radio) -> PhotoTab:
         api_visibility="private",
     )
     return built
-
-
-def _unread(payload: Any) -> tuple[str, str] | None:
-    """An uploaded file's path and the name that its owner gave it."""
-    return payload and (payload.path, payload.orig_name or Path(payload.path).name)
 
 
 def show(
@@ -224,9 +236,7 @@ def show(
     """
     try:
         seen = scorer.inspect(source, index, name)
-        faces = () if seen.photo is None else seen.faces[:MOST_FACES]
-        thumbnails = tuple(draw.data_url(draw.jpeg(draw.thumbnail(seen.photo, face))) for face in faces)
-        held = Held(source, name, seen.assessment, _pictures(seen), thumbnails)
+        held = Held(source, name, seen.assessment, _pictures(seen), _thumbnails(seen))
         page = _page(scorer, held, policy, language)
         if preview and seen.photo is not None:
             page[1] = draw.reduced(seen.photo, PREVIEW_SIDE)
@@ -235,12 +245,27 @@ def show(
         return _page(scorer, None, policy, language, error_message(error, language))
 
 
+def _thumbnails(seen: Inspection) -> tuple[str, ...]:
+    if seen.photo is None:
+        return ()
+    faces = (draw.thumbnail(seen.photo, face) for face in seen.faces[:MOST_FACES])
+    return tuple(draw.data_url(draw.jpeg(face)) for face in faces)
+
+
 def _pictures(seen: Inspection) -> dict[str, str]:
     """What the steps show, as data URLs: nothing is written to the disk."""
     if seen.photo is None:
         return {}
     face = seen.assessment.face
-    if face is None:
+    if (
+        face is None
+        or seen.aligned is None
+        or seen.crop is None
+        or seen.crop_box is None
+        or seen.outline is None
+        or seen.visible is None
+        or seen.masked_face is None
+    ):
         return {"photo": draw.data_url(draw.jpeg(draw.annotated(seen.photo, ())))}
     shown = [*seen.faces]
     shown[seen.assessment.face_index or 0] = face
@@ -270,6 +295,7 @@ def _page(
         gr.skip(),
         pieces.face_buttons(held.faces if held else (), chosen, language),
         pieces.details(assessment, language),
+        pieces.picture_downloads(assessment, pictures, language),
         *(pieces.step_picture(step, pictures, language) for step in pieces.STEPS if step != "cafi"),
         *rejudged(scorer, held, policy, language, failure),
     ]
@@ -295,7 +321,7 @@ def rejudged(
         *(pieces.step_number(step, assessment, policy, language) for step in pieces.STEPS),
         pieces.parts_caption(assessment, policy, language),
         figure,
-        pieces.downloads(assessment, held.pictures if held else {}, language),
+        pieces.result_download(assessment, language),
     ]
 
 
@@ -307,7 +333,7 @@ def _example_thumbnails() -> dict[str, str]:
     from faceqa import image
 
     return {
-        name: draw.data_url(draw.jpeg(draw.fitted(image.load(EXAMPLES / f"{name}.jpg"), EXAMPLE_SIDE), 80))
+        name: draw.data_url(draw.jpeg(draw.reduced(image.load(EXAMPLES / f"{name}.jpg"), EXAMPLE_SIDE), 85))
         for name in EXAMPLE_NAMES
     }
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from demo.wording import text
 from faceqa import plots
 from faceqa.fusion import MIN_FACE_SIZE, cafi
-from faceqa.types import Assessment, Decision, Language, Policy, Pose
+from faceqa.types import Assessment, Decision, Face, Language, Policy, Pose
 
 STEPS = ("photo", "crop", "ser_fiq", "mask", "dbcnn", "cafi")
 
@@ -107,7 +107,7 @@ def _percentiles(assessment: Assessment, language: Language, pass_rate: float | 
         f'<span class="bar"><span style="width:{assessment.percentiles[name]}%"></span></span>'
         f"<b>{text('percent', language, percent=assessment.percentiles[name])}</b></div>"
         for name in ("ser_fiq", "dbcnn", "cafi")
-        if name in assessment.percentiles
+        if name in assessment.percentiles and getattr(assessment, name) is not None
     )
     passing = "" if pass_rate is None else f" {text('pass_rate', language, percent=round(100 * pass_rate))}"
     return (
@@ -197,15 +197,27 @@ def _range(variable: str, value: float, label: str) -> str:
 
 def step_number(step: str, assessment: Assessment | None, policy: Policy, language: Language) -> str:
     """The lower half of a step: what was measured there, against the policy."""
-    if assessment is None or assessment.measures is None:
+    if assessment is None or assessment.face is None or assessment.measures is None:
         return _number_without_face(step, assessment, language)
-    return NUMBERS[step](assessment, policy, language)
+    measures, face = assessment.measures, assessment.face
+    match step:
+        case "photo":
+            return _photo_number(assessment, face, language)
+        case "crop":
+            return _crop_number(face, assessment.pose, language)
+        case "ser_fiq":
+            return _ser_fiq_number(measures.ser_fiq, policy, language)
+        case "mask":
+            return _mask_number(measures.occlusion, policy, language)
+        case "dbcnn":
+            return _dbcnn_number(measures.dbcnn, assessment.dbcnn_unmasked, language)
+    return _cafi_number(assessment, policy, language)
 
 
 def _number_without_face(step: str, assessment: Assessment | None, language: Language) -> str:
     if step == "cafi":
         heading = f"<h3><span>{len(STEPS)}</span>{text('step.cafi', language)}</h3>"
-        return f'{heading}<div class="number quiet"><p>{text("step.cafi.idle", language)}</p></div>'
+        return f'{heading}<div class="picture empty"><p>{text("step.cafi.idle", language)}</p></div>'
     if step == "photo" and assessment is not None and assessment.verdict == "reject":
         size = text("number.photo", language, width=assessment.width, height=assessment.height)
         return (
@@ -214,24 +226,21 @@ def _number_without_face(step: str, assessment: Assessment | None, language: Lan
     return '<div class="number"></div>'
 
 
-def _photo_number(assessment: Assessment, _policy: Policy, language: Language) -> str:
-    found = text(
-        "number.faces", language, count=assessment.faces_found, confidence=assessment.face.confidence
-    )
+def _photo_number(assessment: Assessment, face: Face, language: Language) -> str:
+    found = text("number.faces", language, count=assessment.faces_found, confidence=face.confidence)
     size = text("number.photo", language, width=assessment.width, height=assessment.height)
-    face_size = assessment.measures.face_size
-    long = text("number.face_size", language, size=face_size)
+    long = text("number.face_size", language, size=face.longer_side)
     limit = text("number.face_size.limit", language, limit=MIN_FACE_SIZE)
-    passes = face_size >= MIN_FACE_SIZE
+    passes = face.longer_side >= MIN_FACE_SIZE
     return (
-        f'<div class="number"><p><b>{found}</b></p><p>{_mark(passes)} {long} '
-        f'<span class="quiet">({limit})</span></p><p class="quiet">{size}</p></div>'
+        f'<div class="number"><p><b>{found}</b></p><p>{_mark(passes)} {long}</p>'
+        f'<p class="quiet">{limit}</p><p class="quiet">{size}</p></div>'
     )
 
 
-def _crop_number(assessment: Assessment, _policy: Policy, language: Language) -> str:
-    eyes = text("number.eyes", language, distance=assessment.face.inter_eye_distance)
-    return f'<div class="number">{_pose(assessment.pose, language)}<p class="quiet">{eyes}</p></div>'
+def _crop_number(face: Face, pose: Pose | None, language: Language) -> str:
+    eyes = text("number.eyes", language, distance=face.inter_eye_distance)
+    return f'<div class="number">{_pose(pose, language)}<p class="quiet">{eyes}</p></div>'
 
 
 def _pose(pose: Pose | None, language: Language) -> str:
@@ -245,28 +254,27 @@ def _pose(pose: Pose | None, language: Language) -> str:
     return f'<p><b>{text(caption, language)}</b></p><dl class="angles">{angles}</dl>'
 
 
-def _ser_fiq_number(assessment: Assessment, policy: Policy, language: Language) -> str:
-    value, limit = assessment.ser_fiq, policy.ser_fiq_threshold
+def _ser_fiq_number(value: float, policy: Policy, language: Language) -> str:
+    limit = policy.ser_fiq_threshold
     label = text("gauge.ser_fiq", language, value=f"{value:.2f}", limit=f"{limit:.2f}")
     gauge = plots.gauge(value, limit, 1.0, value >= limit, f"{value:.2f}", f"{limit:.2f}", label)
     return _gauge_number(gauge, "ser_fiq", text("gauge.at_least", language, limit=f"{limit:.2f}"), language)
 
 
-def _mask_number(assessment: Assessment, policy: Policy, language: Language) -> str:
-    value, limit = 100 * assessment.occlusion, 100 * policy.max_occlusion
+def _mask_number(occlusion: float, policy: Policy, language: Language) -> str:
+    value, limit = 100 * occlusion, 100 * policy.max_occlusion
     reading, bound = (text("percent", language, percent=f"{round(number, 1):g}") for number in (value, limit))
     label = text("gauge.covered", language, value=reading, limit=bound)
     gauge = plots.gauge(value, limit, 100, value <= limit, reading, bound, label)
     return _gauge_number(gauge, "covered", text("gauge.at_most", language, limit=bound), language)
 
 
-def _dbcnn_number(assessment: Assessment, _policy: Policy, language: Language) -> str:
-    bars = _bar(assessment.dbcnn, text("number.alone", language, value=f"{assessment.dbcnn:.1f}"))
-    if assessment.dbcnn_unmasked is not None:
-        whole = text("number.whole", language, value=f"{assessment.dbcnn_unmasked:.1f}")
-        bars += _bar(assessment.dbcnn_unmasked, whole, "quiet")
+def _dbcnn_number(value: float, unmasked: float | None, language: Language) -> str:
+    bars = _bar(value, text("number.alone", language, value=f"{value:.1f}"))
+    if unmasked is not None:
+        bars += _bar(unmasked, text("number.whole", language, value=f"{unmasked:.1f}"), "quiet")
     return (
-        f'<div class="number"><p class="big">{assessment.dbcnn:.1f}</p>{bars}'
+        f'<div class="number"><p class="big">{value:.1f}</p>{bars}'
         f'<p class="quiet">{text("dbcnn", language)} · {text("dbcnn.plain", language)}</p></div>'
     )
 
@@ -286,16 +294,6 @@ def _cafi_number(assessment: Assessment, policy: Policy, language: Language) -> 
     gauge = plots.gauge(assessment.cafi, limit, 100, assessment.cafi >= limit, reading, f"{limit:g}", label)
     bound = text("gauge.at_least", language, limit=f"{limit:g}")
     return f'{heading}<div class="number result">{badge}{gauge}{_caption("cafi", bound, language)}</div>'
-
-
-NUMBERS = {
-    "photo": _photo_number,
-    "crop": _crop_number,
-    "ser_fiq": _ser_fiq_number,
-    "mask": _mask_number,
-    "dbcnn": _dbcnn_number,
-    "cafi": _cafi_number,
-}
 
 
 def _gauge_number(gauge: str, name: str, bound: str, language: Language) -> str:
@@ -322,16 +320,17 @@ def _mark(passes: bool) -> str:
 def parts_caption(assessment: Assessment | None, policy: Policy, language: Language) -> str:
     """The figure of the CAFI's parts in words."""
     heading = f'<p class="heading">{text("parts", language)}</p>'
-    if assessment is None or assessment.measures is None:
+    measures = assessment.measures if assessment else None
+    if assessment is None or measures is None:
         return f'{heading}<p class="quiet">{text("parts.idle", language)}</p>'
     total = policy.ser_fiq_weight + policy.dbcnn_weight
     sentence = text(
         "parts.alt",
         language,
-        cafi=cafi(assessment.ser_fiq, assessment.dbcnn, policy),
-        ser_fiq=100 * assessment.ser_fiq,
+        cafi=cafi(measures.ser_fiq, measures.dbcnn, policy),
+        ser_fiq=100 * measures.ser_fiq,
         ser_share=policy.ser_fiq_weight / total,
-        dbcnn=assessment.dbcnn,
+        dbcnn=measures.dbcnn,
         dbcnn_share=policy.dbcnn_weight / total,
     )
     gated = f"<br>{text('parts.gated', language)}" if assessment.cafi is None else ""
@@ -357,19 +356,31 @@ def details(assessment: Assessment | None, language: Language) -> str:
     )
 
 
-def downloads(assessment: Assessment | None, pictures: Mapping[str, str], language: Language) -> str:
-    """Links that hold their files: nothing is written on the server."""
+def result_download(assessment: Assessment | None, language: Language) -> str:
+    """A link that holds the result as a file: nothing is written on the server."""
     if assessment is None:
-        return f'<p class="quiet">{text("details.idle", language)}</p>'
-    stem = assessment.image.rsplit("/", 1)[-1].rsplit(".", 1)[0] or "face"
+        return f'<p class="quiet">{text("downloads.idle", language)}</p>'
     document = json.dumps(assessment.to_dict(), ensure_ascii=False, indent=1)
-    links = [("json", f"data:application/json;charset=utf-8,{quote(document)}", f"{stem}.json")]
-    if "masked_file" in pictures:
-        links.append(("masked", pictures["masked_file"], f"{stem}-masked.png"))
-    if "photo" in pictures:
-        links.append(("annotated", pictures["photo"], f"{stem}-annotated.jpg"))
+    url = f"data:application/json;charset=utf-8,{quote(document)}"
+    return _download("json", url, f"{_stem(assessment)}.json", language)
+
+
+def picture_downloads(assessment: Assessment | None, pictures: Mapping[str, str], language: Language) -> str:
+    """Likewise the pictures, which no moved slider changes."""
     return "".join(
-        f'<a class="download" href="{url}" download="{escape(name)}">'
-        f"↓ {text(f'download.{kind}', language)}</a>"
-        for kind, url, name in links
+        _download(kind, pictures[picture], f"{_stem(assessment)}-{ending}", language)
+        for kind, picture, ending in (
+            ("masked", "masked_file", "masked.png"),
+            ("annotated", "photo", "annotated.jpg"),
+        )
+        if assessment is not None and picture in pictures
     )
+
+
+def _stem(assessment: Assessment) -> str:
+    return assessment.image.rsplit("/", 1)[-1].rsplit(".", 1)[0] or "face"
+
+
+def _download(kind: str, url: str, name: str, language: Language) -> str:
+    label = text(f"download.{kind}", language)
+    return f'<a class="download" href="{url}" download="{escape(name)}">↓ {label}</a>'

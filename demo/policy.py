@@ -31,7 +31,7 @@ class PolicyPanel:
 
     def on_change(self, judge: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
         """Call `judge(*inputs, *slider values)` whenever the policy changes; only the latest call counts."""
-        silent = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+        silent: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
         gr.on(
             [slider.input for slider in self.sliders],
             judge,

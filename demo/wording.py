@@ -16,11 +16,16 @@ from typing import Any
 import gradio as gr
 from gradio.i18n import I18nData
 
+from demo.limits import MOST_IMAGES, MOST_MEGABYTES, MOST_MEGABYTES_A_FILE
 from faceqa.errors import FaceqaError
+from faceqa.fusion import MIN_FACE_SIZE
 from faceqa.reasons import LANGUAGES, WORDINGS
-from faceqa.types import Language
+from faceqa.types import Language, Policy
 
 DEFAULT: Language = "en"
+
+POLICY = Policy()
+"""The default, for the sentences that name it."""
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +51,8 @@ TEXT: dict[str, tuple[str, str]] = {
         "지금 사용자가 많아 대기열이 가득 찼습니다. 잠시 뒤 다시 시도해 주세요.",
     ),
     "note.too_large": (
-        "The file is too large: at most 200 MB can be sent.",
-        "파일이 너무 큽니다. 최대 200MB까지 올릴 수 있습니다.",
+        f"The file is too large: at most {MOST_MEGABYTES_A_FILE} MB can be sent.",
+        f"파일이 너무 큽니다. 최대 {MOST_MEGABYTES_A_FILE}MB까지 올릴 수 있습니다.",
     ),
     # Names
     "ser_fiq": ("SER-FIQ", "SER-FIQ"),
@@ -80,9 +85,9 @@ TEXT: dict[str, tuple[str, str]] = {
     "idle.title": ("Choose a photo to see its verdict", "사진을 고르면 판정이 나옵니다"),
     "idle.text": (
         "faceqa gives each face one number from 0 to 100, one verdict and the reasons. It needs no reference "
-        "image and runs on this machine only.",
-        "faceqa는 얼굴마다 0~100의 점수 하나와 판정, 그 이유를 알려 줍니다. 비교할 기준 사진이 필요 없으며 이 "
-        "컴퓨터 안에서만 동작합니다.",
+        "image and asks no outside service.",
+        "faceqa는 얼굴마다 0~100의 점수 하나와 판정, 그 이유를 알려 줍니다. 비교할 원본 사진이 필요 없고 외부 "
+        "서비스도 쓰지 않습니다.",
     ),
     "verdict.accept": (
         "This face is good enough to train on.",
@@ -90,11 +95,11 @@ TEXT: dict[str, tuple[str, str]] = {
     ),
     "verdict.cafi": ("CAFI, of 100", "CAFI (100점 만점)"),
     "verdict.no_cafi": ("no CAFI: a gate failed", "필수 기준 미달로 CAFI 없음"),
-    "percentiles": ("Better than … of the reference photographs", "기준 사진보다 나은 정도"),
+    "percentiles": ("Better than … of the reference photographs", "참조 사진 중 이보다 낮은 사진의 비율"),
     "percent": ("{percent} %", "{percent}%"),
     "pass_rate": (
         "With these thresholds {percent} % of the reference photographs pass.",
-        "이 기준이면 기준 사진의 {percent}%가 합격합니다.",
+        "이 기준이면 참조 사진의 {percent}%가 합격합니다.",
     ),
     "faces": ("{count} faces found: choose one", "얼굴 {count}개를 찾았습니다. 하나를 고르세요"),
     "face.n": ("Face {number}", "얼굴 {number}"),
@@ -146,8 +151,8 @@ TEXT: dict[str, tuple[str, str]] = {
         "Faces: {count} · confidence {confidence:.0%}",
         "얼굴 {count}개 · 신뢰도 {confidence:.0%}",
     ),
-    "number.photo": ("{width} × {height} px", "{width} × {height}픽셀"),
-    "number.face_size": ("face {size:.0f} px long", "얼굴 길이 {size:.0f}픽셀"),
+    "number.photo": ("photo {width} × {height} px", "사진 {width} × {height}픽셀"),
+    "number.face_size": ("face {size:.0f} px", "얼굴 {size:.0f}픽셀"),
     "number.face_size.limit": ("at least {limit} px", "{limit}픽셀 이상"),
     "number.eyes": ("eyes {distance:.0f} px apart", "두 눈 사이 {distance:.0f}픽셀"),
     "pose.unknown": ("head pose unknown", "고개 방향을 알 수 없음"),
@@ -162,8 +167,8 @@ TEXT: dict[str, tuple[str, str]] = {
     "number.alone": ("face alone {value}", "얼굴만 {value}"),
     # Policy
     "policy": ("What counts as good enough", "합격 기준"),
-    "policy.preset": ("Preset", "기본 설정"),
-    "preset.reference": ("Reference", "기준 시스템"),
+    "policy.preset": ("Preset", "프리셋"),
+    "preset.reference": ("Reference", "참조"),
     "preset.balanced": ("Balanced", "균형"),
     "preset.strict": ("Strict", "엄격"),
     "policy.ser_fiq": ("SER-FIQ, at least", "SER-FIQ 하한"),
@@ -212,6 +217,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "download.masked": ("Masked face (PNG)", "배경을 지운 얼굴 (PNG)"),
     "download.annotated": ("Annotated photo (JPEG)", "표시된 사진 (JPEG)"),
     "downloads": ("Download", "내려받기"),
+    "downloads.idle": ("The files appear with the first photo.", "첫 사진을 평가하면 파일이 나옵니다."),
     # Live
     "live.intro": (
         "Allow the camera and press record. Every frame is judged on this server and thrown away at once; only the "
@@ -220,7 +226,10 @@ TEXT: dict[str, tuple[str, str]] = {
         "페이지를 위해 남겨 둡니다. 기준은 사진 탭과 같습니다. 10분이 지나면 자동으로 끝납니다.",
     ),
     "live.camera": ("Camera", "카메라"),
-    "live.idle": ("Waiting for the camera", "카메라를 기다리고 있습니다"),
+    "live.idle": (
+        "Click the camera, then Record: the verdict appears here.",
+        "카메라를 누르고 녹화를 시작하면 판정이 여기에 나옵니다.",
+    ),
     "live.rate": ("{rate:.1f} frames a second", "초당 {rate:.1f}장"),
     "live.trace": (
         "SER-FIQ times 100 and CAFI over the last minute, with their thresholds",
@@ -257,7 +266,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "compare.table": ("Side by side", "나란히 비교"),
     "compare.intro": (
         "Two to six photos, as in the reference study: SER-FIQ sees whether a face can be recognised, DBCNN how good "
-        "the picture is, and CAFI takes the better of both.",
+        "the picture is, and CAFI puts the two together.",
         "두 장에서 여섯 장까지 비교합니다. SER-FIQ는 얼굴을 알아볼 수 있는지를, DBCNN은 화질을 보고, CAFI는 "
         "둘의 장점을 합칩니다.",
     ),
@@ -275,10 +284,12 @@ TEXT: dict[str, tuple[str, str]] = {
     "compare.image": ("Photo", "사진"),
     "stress": ("Stress test", "스트레스 테스트"),
     "stress.intro": (
-        "The photo of the Photo tab (or the first example) is made worse step by step. Resolution and compression "
-        "hardly move SER-FIQ but pull CAFI down; a mask moves SER-FIQ. That is why it takes two metrics.",
-        "사진 탭의 사진(없으면 첫 번째 예시)을 단계적으로 나쁘게 만듭니다. 해상도와 압축은 SER-FIQ를 거의 움직이지 않지만 "
-        "CAFI를 떨어뜨리고, 마스크는 SER-FIQ를 떨어뜨립니다. 그래서 두 가지 지표가 필요합니다.",
+        "The photo of the Photo tab (or the first example) is made worse step by step. See which curve falls first: "
+        "blur, noise and a low resolution take the picture quality while the face can still be recognised; a covered "
+        "face may stay as sharp as before. That is why it takes two metrics.",
+        "사진 탭의 사진(없으면 첫 번째 예시)을 단계적으로 나쁘게 만듭니다. 어느 곡선이 먼저 떨어지는지 보세요. 흐림, 잡음, "
+        "낮은 해상도는 얼굴을 아직 알아볼 수 있을 때 이미 화질을 떨어뜨리고, 가려진 얼굴은 화질이 그대로일 수 있습니다. 그래서 "
+        "두 가지 지표가 필요합니다.",
     ),
     "stress.kind": ("Make it worse by", "나쁘게 만드는 방법"),
     "stress.resolution": ("Resolution", "해상도"),
@@ -305,10 +316,10 @@ TEXT: dict[str, tuple[str, str]] = {
     "unit.rotation": ("degrees", "회전 각도"),
     # Curate
     "curate.intro": (
-        "Photos, a zip or a video: up to 1,000 images and 500 MB, two frames a second of a video. Files and results are "
-        "yours alone and are deleted within the hour.",
-        "사진, zip 또는 동영상을 올리세요. 이미지는 최대 1,000장, 크기는 최대 500MB이며 동영상은 1초에 두 장씩 봅니다. 파일과 "
-        "결과는 본인만 볼 수 있고 한 시간 안에 삭제됩니다.",
+        f"Photos, zips or videos: up to {MOST_IMAGES:,} images and {MOST_MEGABYTES} MB, {MOST_MEGABYTES_A_FILE} MB a file, "
+        "two frames a second of a video. Files and results are yours alone and are deleted within the hour.",
+        f"사진, zip 또는 동영상을 올리세요. 이미지는 최대 {MOST_IMAGES:,}장, 크기는 모두 {MOST_MEGABYTES}MB, 파일 하나는 "
+        f"{MOST_MEGABYTES_A_FILE}MB까지이며 동영상은 1초에 두 장씩 봅니다. 파일과 결과는 본인만 볼 수 있고 한 시간 안에 삭제됩니다.",
     ),
     "curate.files": ("Photos, zip archives or videos", "사진, zip 압축 파일 또는 동영상"),
     "curate.run": ("Assess all", "모두 평가하기"),
@@ -322,6 +333,10 @@ TEXT: dict[str, tuple[str, str]] = {
     "curate.too_large": (
         "That is more than {megabytes} MB. Send less at once, or use the command line, which has no limit.",
         "{megabytes}MB보다 큽니다. 나누어 올리거나 제한이 없는 명령줄을 사용하세요.",
+    ),
+    "curate.waiting": (
+        "Waiting for the server: it assesses one data set at a time …",
+        "서버를 기다리고 있습니다. 데이터는 한 번에 한 묶음씩 평가합니다 …",
     ),
     "curate.starting": ("Starting with {total} images …", "이미지 {total}장을 시작합니다 …"),
     "curate.progress": (
@@ -355,38 +370,38 @@ TEXT: dict[str, tuple[str, str]] = {
     "why.measure_failed": ("measure failed", "측정 실패"),
     # About
     "about.numbers": (
-        """### How to read the numbers
+        f"""### How to read the numbers
 
 **CAFI**, *Combined Advantages of FIQA and IQA*, is the one number: 0 to 100, higher is better. A face must first pass
 three gates; then its score counts.
 
 | | what it says | scale | good enough by default |
 |---|---|---|---|
-| **SER-FIQ** | how stable a recognition network finds the face: it falls for turned, covered and blurred faces | 0 to 1 | 0.50 or more |
-| **Covered** | the share of the face that a mask, a hand, hair or an object hides | 0 to 100 % | 25 % or less |
-| **Face size** | the longer side of the face in the photo | px | 112 px or more |
+| **SER-FIQ** | how stable a recognition network finds the face: it falls for turned, covered and blurred faces | 0 to 1 | {POLICY.ser_fiq_threshold:.2f} or more |
+| **Covered** | the share of the face that a mask, a hand, hair or an object hides | 0 to 100 % | {100 * POLICY.max_occlusion:g} % or less |
+| **Face size** | the longer side of the face in the photo | px | {MIN_FACE_SIZE} px or more |
 | **DBCNN** | how good the picture of the face is, without its background: blur, noise, compression, resolution, light | 0 to 100 | part of the CAFI |
-| **CAFI** | the weighted mean of DBCNN and 100 × SER-FIQ; by default DBCNN alone, SER-FIQ only filters | 0 to 100 | 55.5 or more |
+| **CAFI** | the weighted mean of DBCNN and 100 × SER-FIQ; by default DBCNN alone, SER-FIQ only filters | 0 to 100 | {POLICY.cafi_threshold:g} or more |
 
 SER-FIQ sees whether a face can be recognised but hardly minds a low resolution. DBCNN sees the picture but not what it
 shows: a masked face may be perfectly sharp. Together they see both. *Better than 71 %* means: of the faces in a set
 of reference photographs, 71 % have a lower value. The same photo always gets the same number.
 """,
-        """### 숫자 읽는 법
+        f"""### 숫자 읽는 법
 
 **CAFI**(Combined Advantages of FIQA and IQA)는 0~100의 점수 하나이며 높을수록 좋습니다. 얼굴이 먼저 세 가지 필수
 기준을 통과해야 점수가 인정됩니다.
 
 | | 의미 | 범위 | 기본 기준 |
 |---|---|---|---|
-| **SER-FIQ** | 인식 신경망이 얼굴을 얼마나 안정적으로 알아보는지. 옆을 보거나 가려지거나 흐리면 낮아집니다 | 0~1 | 0.50 이상 |
-| **가려짐** | 마스크, 손, 머리카락, 물건에 가려진 얼굴의 비율 | 0~100% | 25% 이하 |
-| **얼굴 크기** | 사진에서 얼굴의 긴 변 | 픽셀 | 112픽셀 이상 |
+| **SER-FIQ** | 인식 신경망이 얼굴을 얼마나 안정적으로 알아보는지. 옆을 보거나 가려지거나 흐리면 낮아집니다 | 0~1 | {POLICY.ser_fiq_threshold:.2f} 이상 |
+| **가려짐** | 마스크, 손, 머리카락, 물건에 가려진 얼굴의 비율 | 0~100% | {100 * POLICY.max_occlusion:g}% 이하 |
+| **얼굴 크기** | 사진에서 얼굴의 긴 변 | 픽셀 | {MIN_FACE_SIZE}픽셀 이상 |
 | **DBCNN** | 배경을 뺀 얼굴의 화질: 흐림, 잡음, 압축, 해상도, 밝기 | 0~100 | CAFI에 반영 |
-| **CAFI** | DBCNN과 100 × SER-FIQ의 가중 평균. 기본값에서는 DBCNN만 점수가 되고 SER-FIQ는 거르는 역할만 합니다 | 0~100 | 55.5 이상 |
+| **CAFI** | DBCNN과 100 × SER-FIQ의 가중 평균. 기본값에서는 DBCNN만 점수가 되고 SER-FIQ는 거르는 역할만 합니다 | 0~100 | {POLICY.cafi_threshold:g} 이상 |
 
 SER-FIQ는 얼굴을 알아볼 수 있는지를 보지만 해상도에는 둔감합니다. DBCNN은 화질을 보지만 무엇이 찍혔는지는 모릅니다.
-마스크를 쓴 얼굴도 아주 선명할 수 있습니다. 둘을 합치면 양쪽을 모두 볼 수 있습니다. *71%보다 나음*은 기준 사진 속 얼굴
+마스크를 쓴 얼굴도 아주 선명할 수 있습니다. 둘을 합치면 양쪽을 모두 볼 수 있습니다. *71%*는 참조 사진 속 얼굴
 가운데 71%가 더 낮은 값을 가진다는 뜻입니다. 같은 사진은 언제나 같은 점수를 받습니다.
 """,
     ),

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from functools import partial
@@ -42,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0 all images were assessed, 1 some could not be, 2 the command cannot be carried out.
     """
     options = _parser().parse_args(arguments)
+    # What Pillow has to say of a damaged file is in its result.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         return options.run(options)
     except FaceqaError as error:
@@ -367,11 +370,13 @@ def _rejudge(options: argparse.Namespace) -> int:
 
 def _told(summary: dict[str, Any], written: Path) -> int:
     """Print what came out of it."""
+    from faceqa.sources import shown
+
     counts = ", ".join(f"{summary[name]:,} {name}" for name in ("images", "faces", "accepted", "rejected"))
     print(f"{counts}, {summary['errors']:,} unreadable")
     for code, count in summary["reasons"].items():
         print(f"  {code:18}{count:8,}")
-    print(f"written: {written}")
+    print(f"written: {shown(written)}")
     return SOME_FAILED if summary["errors"] else ALL_ASSESSED
 
 

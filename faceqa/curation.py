@@ -21,7 +21,7 @@ from faceqa import report, table
 from faceqa.errors import CurationError
 from faceqa.export import Export, sort_files, thumbnails
 from faceqa.journal import JOURNAL, Journal, Settings, read_journal
-from faceqa.sources import named_images
+from faceqa.sources import named_images, shown
 from faceqa.table import Row
 from faceqa.types import Policy
 
@@ -107,14 +107,15 @@ def publish(out: Path, selection: Selection, export: Export | None = None) -> di
     if settings is None:
         raise CurationError("other_run", f"{out} holds no run of faceqa.")
     rows = select(rows, selection)
-    summary = {"settings": asdict(settings), "selection": asdict(selection), **summarise(rows)}
+    asked = {**asdict(settings), "paths": [shown(Path(path)) for path in settings.paths]}
+    summary = {"settings": asked, "selection": asdict(selection), **summarise(rows)}
     table.write_csv(rows, out / "scores.csv")
     table.write_parquet(rows, out / "scores.parquet")
     if export is not None:
         sort_files(settings, out, rows, export)
     _write_text(out / "summary.json", json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
-    shown = report.chosen(rows)
-    _write_text(out / "report.html", report.page(rows, summary, thumbnails(settings, out, shown)))
+    pictures = thumbnails(settings, out, report.chosen(rows))
+    _write_text(out / "report.html", report.page(rows, summary, pictures))
     return summary
 
 

@@ -115,7 +115,8 @@ class Journal:
         self.done.update(result.image for result in results)
 
     def _write(self, line: Any) -> None:
-        self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        # In ASCII: the names of files need not be text, but their escapes are.
+        self._file.write(json.dumps(line).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
 

@@ -37,6 +37,11 @@ EDGE_WIDTH = 2.0
 in a blurred picture; a ramp that reached outwards would let background in."""
 
 
+SLIVER = 3
+"""px. A strip of the outline that is narrower and seems covered is where the two maps do not quite meet, and
+not something before the face."""
+
+
 @dataclass(frozen=True, slots=True)
 class FaceMasks:
     """The maps of N face crops.
@@ -74,8 +79,11 @@ class FaceMasker:
             raise ValueError(f"face crops are uint8 (N, H, W, 3), not {crops.dtype} {crops.shape}")
         maps = [self._maps(crops[start : start + BATCH]) for start in range(0, len(crops), BATCH)]
         both = np.concatenate(maps) if maps else np.zeros((0, 2, *crops.shape[1:3]), np.float32)
-        outline = np.stack([_largest_region(m) for m in both[:, 0]]) if len(both) else both[:, 0]
-        return FaceMasks(outline=outline, visible=np.minimum(both[:, 1], outline))
+        outline, visible = both[:, 0].copy(), both[:, 1].copy()
+        for i in range(len(both)):
+            outline[i] = _largest_region(outline[i])
+            visible[i] = _without_slivers(visible[i], outline[i])
+        return FaceMasks(outline=outline, visible=visible)
 
     @torch.inference_mode()
     def _maps(self, crops: np.ndarray) -> np.ndarray:
@@ -93,12 +101,15 @@ def load_masker(device: torch.device) -> FaceMasker:
     Raises:
         WeightsError: when the weights are missing or wrong.
     """
-    network = FaceMaskNet()
+    with torch.device("meta"):  # no random weights first
+        network = FaceMaskNet()
     state = load_file(weights.fetch(weights.find("face_mask", "open")))
     # The file leaves out batch norm's step counters, which only a training reads.
     counters = {k: v for k, v in network.state_dict().items() if k.endswith("num_batches_tracked")}
-    network.load_state_dict({**counters, **state}, strict=True)
-    return FaceMasker(folded(network.eval()), device)
+    network.load_state_dict({**counters, **state}, strict=True, assign=True)
+    network = folded(network.float().eval())  # the file holds halves
+    network.fold_upsampling()
+    return FaceMasker(network, device)
 
 
 def occlusion(outline: np.ndarray, visible: np.ndarray) -> float:
@@ -147,3 +158,11 @@ def _largest_region(outline: np.ndarray) -> np.ndarray:
     return np.where(
         cv2.dilate(others.astype(np.uint8), np.ones((9, 9), np.uint8)) & (regions != largest), 0, outline
     )
+
+
+def _without_slivers(visible: np.ndarray, outline: np.ndarray) -> np.ndarray:
+    """The visible map, nowhere above the outline, without covered strips narrower than `SLIVER`."""
+    around = np.where(outline >= THRESHOLD, visible, np.float32(1))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (SLIVER, SLIVER))
+    closed = cv2.morphologyEx(around, cv2.MORPH_CLOSE, kernel, borderType=cv2.BORDER_REPLICATE)
+    return np.minimum(closed, outline)

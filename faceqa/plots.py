@@ -20,13 +20,18 @@ BAD = "#dc2626"
 SER_FIQ = "#3b82f6"
 DBCNN = "#f59e0b"
 CAFI = "#8b5cf6"
-GREY = "#7d8590"
+GREY = "#6b7280"
 GRID = "rgba(125, 133, 144, 0.25)"
+
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 GAUGE_RADIUS = 80
 TRACE_SIZE = (480, 190)
 TRACE_MARGINS = (34, 8, 10, 22)
 """px left, right, above and below the live trace."""
+
+THIN, THICK = 2, 5
+"""px of the trace's two lines, which differ in more than their colour."""
 
 Words = Mapping[str, str]
 
@@ -105,14 +110,17 @@ def live_trace(
     scaled = [None if value is None else 100 * value for value in ser_fiq]
     lines = "".join(
         f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in stretch)}" stroke="{colour}" '
-        f'class="trace-line"{dash}/>'
-        for scores, colour, dash in ((scaled, SER_FIQ, ""), (cafi, CAFI, ' stroke-width="4"'))
+        f'stroke-width="{thickness}" class="trace-line"/>'
+        for scores, colour, thickness in ((scaled, SER_FIQ, THIN), (cafi, CAFI, THICK))
         for stretch in _stretches([(age, score) for age, score in zip(ages, scores, strict=True)], place)
     )
     legend = "".join(
-        f'<rect x="{x}" y="{height - 13}" width="14" height="4" fill="{colour}"/>'
+        f'<rect x="{x}" y="{height - 11 - thickness / 2}" width="16" height="{thickness}" fill="{colour}"/>'
         f'<text x="{x + 20}" y="{height - 7}" class="trace-text">{escape(name)}</text>'
-        for x, colour, name in ((left + 130, SER_FIQ, words["ser_fiq"]), (left + 240, CAFI, words["cafi"]))
+        for x, colour, thickness, name in (
+            (left + 130, SER_FIQ, THIN, words["ser_fiq"]),
+            (left + 240, CAFI, THICK, words["cafi"]),
+        )
     )
     return (
         f'<svg class="trace" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(words["title"])}">'
@@ -139,7 +147,10 @@ def contributions(measures: Measures, policy: Policy, words: Words) -> go.Figure
     score = sum(value * share for _, value, share in parts)
     figure = go.Figure(
         go.Waterfall(
-            x=[*(f"{name}<br>{value:.1f} x {share:.0%}" for name, value, share in parts), words["cafi"]],
+            x=[
+                *(f"{name}<br>{value:.1f} {TIMES} {share:.0%}" for name, value, share in parts),
+                words["cafi"],
+            ],
             y=[*(value * share for _, value, share in parts), None],
             measure=["relative", "relative", "total"],
             text=[*(f"+{value * share:.1f}" for _, value, share in parts), f"<b>{score:.1f}</b>"],
@@ -158,6 +169,7 @@ def contributions(measures: Measures, policy: Policy, words: Words) -> go.Figure
         annotation={"text": f"{words['threshold']} {policy.cafi_threshold:g}", "font": {"color": GREY}},
         annotation_position="top left",
     )
+    figure.update_xaxes(showgrid=False)
     highest = max(100.0, score, policy.cafi_threshold)
     figure.update_yaxes(range=[min(0.0, score), 1.12 * highest], tickvals=[0, 25, 50, 75, 100])
     return _styled(figure, height=260)
@@ -177,27 +189,36 @@ def ladder(
         levels: What each step is called.
         ser_fiq: In [0, 1]; None where no face was found.
         cafi: The score in [0, 100] whether or not a gate failed; None where no face was found.
-        accepted: The verdicts: a rejected step's mark is an open cross.
+        accepted: The verdicts: a rejected step's mark is open and crossed out.
         policy: Its thresholds are drawn.
-        words: `ser_fiq`, `cafi`, `level`, `score`, `threshold`.
+        words: `ser_fiq`, `cafi`, `level`, `score`.
     """
     figure = go.Figure()
-    symbols = ["circle" if good else "x" for good in accepted]
     scaled = [None if value is None else 100 * value for value in ser_fiq]
-    for name, values, colour, limit in (
-        (f"100 x {words['ser_fiq']}", scaled, SER_FIQ, 100 * policy.ser_fiq_threshold),
-        (words["cafi"], cafi, CAFI, policy.cafi_threshold),
-    ):
+    curves = (
+        (f"100 {TIMES} {words['ser_fiq']}", scaled, SER_FIQ, "circle", 100 * policy.ser_fiq_threshold),
+        (words["cafi"], cafi, CAFI, "square", policy.cafi_threshold),
+    )
+    highest = max(limit for *_, limit in curves)
+    for name, values, colour, symbol, limit in curves:
         figure.add_scatter(
             x=list(levels),
             y=values,
             name=name,
             mode="lines+markers",
             line={"color": colour, "width": 3},
-            marker={"size": 11, "symbol": symbols},
+            marker={
+                "size": 11,
+                "symbol": [symbol if good else f"{symbol}-x-open" for good in accepted],
+            },
             hovertemplate="%{x}: %{y:.1f}",
         )
-        figure.add_hline(y=limit, line={"color": colour, "dash": "dot", "width": 1.5})
+        figure.add_hline(
+            y=limit,
+            line={"color": colour, "dash": "dot", "width": 1.5},
+            annotation={"text": f"{name} ≥ {limit:g}", "font": {"color": GREY}},
+            annotation_position="top right" if limit == highest else "bottom right",
+        )
     figure.update_xaxes(title=words["level"], type="category")
     figure.update_yaxes(title=words["score"], range=[-4, 104])
     return _styled(figure, height=380, legend=True)
@@ -231,16 +252,16 @@ def scatter(
             x=[ser_fiq[i] for i in chosen],
             y=[cafi[i] for i in chosen],
             text=[names[i] for i in chosen],
-            name=f"{name} ({len(chosen)})",
+            name=name,
             mode="markers",
-            marker={"color": colour, "symbol": symbol, "size": 8, "opacity": 0.75},
+            marker={"color": colour, "symbol": symbol, "size": 9, "opacity": 0.85},
             hovertemplate="%{text}<br>%{x:.3f} · %{y:.1f}<extra></extra>",
         )
     figure.add_vline(x=policy.ser_fiq_threshold, line={"color": SER_FIQ, "dash": "dash"})
     figure.add_hline(y=policy.cafi_threshold, line={"color": CAFI, "dash": "dash"})
     figure.update_xaxes(title=words["ser_fiq"], range=[-0.02, 1.02])
     figure.update_yaxes(title=words["cafi"], range=[-2, 102])
-    return _styled(figure, height=380, legend=True)
+    return _styled(figure, height=432, legend=True)
 
 
 def histogram(values: Sequence[float], limit: float, highest: float, title: str, colour: str) -> go.Figure:
@@ -256,8 +277,8 @@ def histogram(values: Sequence[float], limit: float, highest: float, title: str,
     bins = {"start": 0, "end": highest, "size": highest / 25}
     figure = go.Figure(go.Histogram(x=list(values), xbins=bins, marker={"color": colour}, hoverinfo="x+y"))
     figure.add_vline(x=limit, line={"color": GREY, "dash": "dash", "width": 2})
-    figure.update_xaxes(title=title, range=[0, highest])
-    return _styled(figure, height=240)
+    figure.update_xaxes(title=title, range=[-0.02 * highest, 1.02 * highest], dtick=highest / 5)
+    return _styled(figure, height=208)
 
 
 def _styled(figure: go.Figure, height: int, legend: bool = False) -> go.Figure:

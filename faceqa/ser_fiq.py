@@ -171,6 +171,7 @@ def load_ser_fiq(
 
 
 def _sface(model: onnx.ModelProto) -> SFace:
-    network = SFace()
-    network.load_state_dict(state_dict_from_onnx(model), strict=True)
+    with torch.device("meta"):  # no random weights first
+        network = SFace()
+    network.load_state_dict(state_dict_from_onnx(model), strict=True, assign=True)
     return folded(network.eval())

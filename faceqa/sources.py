@@ -18,13 +18,18 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from cv2.utils import logging
 
 from faceqa.errors import ImageError
 from faceqa.image import IMAGE_SUFFIXES, MAX_BYTES_PER_PIXEL, MAX_EXTRA_BYTES, MAX_PIXELS, NamedImage
 
-# What FFmpeg has to say of a damaged video would tear the progress bar to pieces. Read when OpenCV opens the
-# first one.
+DEMUXERS = "asf,avi,flv,m4v,matroska,mov,mpeg,mpegts,mpegvideo,ogg"
+"""FFmpeg's, for `VIDEO_SUFFIXES`. Its others read lists of files and addresses, whatever their names say."""
+
+# Read when OpenCV opens the first video. What FFmpeg has to say of a damaged one would tear the progress
+# bar to pieces.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", f"format_whitelist;{DEMUXERS}|protocol_whitelist;file")
 
 VIDEO_SUFFIXES = frozenset([
     ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts",
@@ -89,10 +94,9 @@ def named_images(
         leave_out: A folder that is not searched.
     """
     for path in source_files(paths, leave_out):
-        kind = path.suffix.lower()
-        if kind in ZIP_SUFFIXES:
+        if _is_file(path, ZIP_SUFFIXES):
             yield from _members(path, wanted)
-        elif kind in VIDEO_SUFFIXES and path.is_file():
+        elif _is_file(path, VIDEO_SUFFIXES):
             yield from _frames(path, sampling or Sampling(), wanted)
         elif wanted(name := shown(path)):
             yield NamedImage(name, path)
@@ -102,10 +106,9 @@ def count_images(paths: Iterable[str | Path], sampling: Sampling, leave_out: Pat
     """About how many images `named_images` gives: near-identical frames are not known beforehand."""
     total = 0
     for path in source_files(paths, leave_out):
-        kind = path.suffix.lower()
-        if kind in ZIP_SUFFIXES:
+        if _is_file(path, ZIP_SUFFIXES):
             total += _member_count(path)
-        elif kind in VIDEO_SUFFIXES:
+        elif _is_file(path, VIDEO_SUFFIXES):
             total += _frame_count(path, sampling)
         else:
             total += 1
@@ -126,12 +129,17 @@ def shown(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+def _is_file(path: Path, suffixes: frozenset[str]) -> bool:
+    """Whether it is one of these; opening a pipe would wait for its writer."""
+    return path.suffix.lower() in suffixes and path.is_file()
+
+
 def _files_below(folder: Path, leave_out: Path | None) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if hidden or path.suffix.lower() not in SUFFIXES or not path.is_file():
+        if hidden or path.suffix.lower() not in SUFFIXES or path.is_dir():
             continue
-        if leave_out is None or leave_out not in path.resolve().parents:
+        if leave_out is None or leave_out not in Path(os.path.realpath(path)).parents:
             yield path
 
 
@@ -236,7 +244,7 @@ def _frames(path: Path, sampling: Sampling, wanted: Callable[[str], bool]) -> It
                         yield NamedImage(name, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
             number += 1
         promised = video.get(cv2.CAP_PROP_FRAME_COUNT)
-        if number < (1 - MISSING_SHARE) * promised:
+        if number < max(1, (1 - MISSING_SHARE) * promised):
             yield NamedImage(
                 shown(path),
                 _unreadable(f"The video ends after {number} of about {promised:.0f} frames: it is damaged."),
@@ -258,7 +266,11 @@ def _frame_count(path: Path, sampling: Sampling) -> int:
 def _opened(path: Path) -> cv2.VideoCapture:
     # Frames come turned upright, as OpenCV does by default. The absolute path keeps FFmpeg from taking the
     # name for an address or a pattern.
-    return cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+    told = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    try:
+        return cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+    finally:
+        logging.setLogLevel(told)
 
 
 def _cells(frame: np.ndarray) -> np.ndarray:

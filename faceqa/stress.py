@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 from faceqa.types import Face
 
@@ -34,12 +35,20 @@ COVERED_PERCENTS = (0, 20, 40, 60, 80, 100)
 ANGLES = (0, 15, 30, 45, 60, 90)
 
 MASK_OUTLINE = np.array(
-    [(0.0, 0.30), (0.55, 0.52), (0.98, 0.60), (0.95, 1.15), (0.70, 1.68), (0.35, 1.92), (0.0, 2.0)]
+    [
+        *((0.0, 0.32), (0.30, 0.44), (0.62, 0.56), (0.98, 0.62)),
+        *((0.98, 1.00), (0.90, 1.35), (0.68, 1.68), (0.35, 1.90), (0.0, 1.97)),
+    ]
 )
-"""Half of a surgical mask from the nose bridge to the chin, in inter-eye distances from the point between the
-eyes, x to the side, y down."""
+"""Half of a surgical mask in inter-eye distances from the point between the eyes, x to the person's left, y
+down: nose bridge, cheeks, jaw, chin. Drawn by hand over frontal faces."""
 
 MASK_COLOUR = (142, 190, 205)
+PLEAT_COLOUR = (116, 156, 168)
+LOOP_COLOUR = (235, 238, 240)
+PLEATS = ((0.85, 0.95), (1.10, 0.93), (1.35, 0.86))
+"""How far below the eyes each pleat lies, and half its width."""
+EAR_LOOPS = (((0.98, 0.66), (1.22, 0.34)), ((0.90, 1.33), (1.22, 0.75)))
 
 GAMMA = 2.2
 
@@ -108,23 +117,93 @@ def _darkness(photo: np.ndarray, _face: Face) -> Iterator[tuple[str, np.ndarray]
 
 
 def _mask(photo: np.ndarray, face: Face) -> Iterator[tuple[str, np.ndarray]]:
+    masked = with_mask(photo, face)
+    origin, _across, down = _face_axes(face)
+    rows, columns = np.mgrid[: photo.shape[0], : photo.shape[1]]
+    height = (np.stack([columns, rows], axis=-1) - origin) @ down / (down @ down)
+    top, bottom = MASK_OUTLINE[0, 1], MASK_OUTLINE[-1, 1]
+    depth = (height - top) / (bottom - top)
+    for percent in COVERED_PERCENTS:
+        reached = (depth >= 1 - percent / 100)[..., None]
+        yield str(percent), np.where(reached, masked, photo) if percent else photo
+
+
+def with_mask(photo: np.ndarray, face: Face, oversampling: int = 1) -> np.ndarray:
+    """The photo with a surgical mask drawn over a face.
+
+    Args:
+        photo: RGB uint8 (H, W, 3).
+        face: In px of the photo.
+        oversampling: How many times larger the mask is drawn, for finer edges.
+
+    Returns:
+        RGB uint8 (H, W, 3).
+    """
+    height, width = photo.shape[:2]
+    canvas = cv2.resize(photo, (width * oversampling, height * oversampling), interpolation=cv2.INTER_CUBIC)
+    place = _placement(face, oversampling)
+    unit = oversampling * face.inter_eye_distance
+
+    for side in (-1, 1):
+        for start, end in EAR_LOOPS:
+            points = place([(side * start[0], start[1]), (side * end[0], end[1])])
+            cv2.polylines(canvas, [points], False, LOOP_COLOUR, _width(0.035 * unit), cv2.LINE_AA)
+
+    outline = np.vstack([MASK_OUTLINE, (MASK_OUTLINE * (-1, 1))[-2:0:-1]])
+    cover = np.zeros(canvas.shape[:2], dtype=np.float32)
+    cv2.fillPoly(cover, [place(_rounded_off(outline))], 1.0, cv2.LINE_AA)
+    soft = cv2.GaussianBlur(cover, (0, 0), 0.012 * unit)[..., None]
+    blended = canvas * (1 - soft) + _shaded_cloth(canvas.shape, place, unit) * soft
+    return cv2.resize(np.round(blended).astype(np.uint8), (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _face_axes(face: Face) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The point between the eyes, and an inter-eye distance to the person's left and down the face, px."""
     right_eye, left_eye = (np.array(point) for point in face.landmarks[:2])
     across = left_eye - right_eye
-    down = np.array([-across[1], across[0]])
-    mirrored = MASK_OUTLINE[::-1] * (-1, 1)
-    outline = np.concatenate([MASK_OUTLINE, mirrored])
-    pixels = (right_eye + left_eye) / 2 + outline[:, :1] * across + outline[:, 1:] * down
-    whole = np.zeros(photo.shape[:2], np.uint8)
-    cv2.fillPoly(whole, [np.round(pixels).astype(np.int32)], 1)
-    # How far each pixel lies below the mask's upper edge, 0 to 1 at the chin, along the face's own axis.
-    rows, columns = np.mgrid[: photo.shape[0], : photo.shape[1]]
-    offset = np.stack([columns, rows], axis=-1) - (right_eye + left_eye) / 2
-    height = (offset @ down) / (down @ down)
-    depth = (height - MASK_OUTLINE[0, 1]) / (MASK_OUTLINE[-1, 1] - MASK_OUTLINE[0, 1])
-    for percent in COVERED_PERCENTS:
-        picture = photo.copy()
-        picture[(whole > 0) & (depth >= 1 - percent / 100) & (percent > 0)] = MASK_COLOUR
-        yield str(percent), picture
+    return (right_eye + left_eye) / 2, across, np.array([-across[1], across[0]])
+
+
+def _placement(face: Face, oversampling: int) -> Callable[[ArrayLike], np.ndarray]:
+    """A function from inter-eye distances to whole pixels of the oversampled photo."""
+    origin, across, down = _face_axes(face)
+    # A turned head moves its nose to one side; the mask moves half as far.
+    turn = 0.5 * np.dot(np.array(face.landmarks[2]) - origin, across) / np.dot(across, across)
+
+    def place(points: ArrayLike) -> np.ndarray:
+        x, y = np.asarray(points, dtype=float).T
+        pixels = origin + (x + turn)[:, None] * across + y[:, None] * down
+        return np.round((pixels + 0.5) * oversampling - 0.5).astype(np.int32)
+
+    return place
+
+
+def _rounded_off(outline: np.ndarray) -> np.ndarray:
+    """A closed polygon with its corners rounded (Chaikin, three times)."""
+    for _ in range(3):
+        following = np.roll(outline, -1, axis=0)
+        outline = np.stack([0.75 * outline + 0.25 * following, 0.25 * outline + 0.75 * following], axis=1)
+        outline = outline.reshape(-1, 2)
+    return outline
+
+
+def _shaded_cloth(
+    shape: tuple[int, ...], place: Callable[[ArrayLike], np.ndarray], unit: float
+) -> np.ndarray:
+    """The mask's surface, float32 (H, W, 3): darker to its sides, with three pleats."""
+    cloth = np.zeros(shape, dtype=np.float32) + MASK_COLOUR
+    centre, edge = place([(0, 1.1), (1.0, 1.1)]).astype(float)
+    columns = np.abs(np.arange(shape[1]) - centre[0]) / np.linalg.norm(edge - centre)
+    cloth *= (1.06 - 0.22 * columns**2)[None, :, None]
+    for depth, half_width in PLEATS:
+        x = np.linspace(-half_width, half_width, 40)
+        pleat = place(np.column_stack([x, depth + 0.06 * np.cos(x / half_width * np.pi / 2)]))
+        cv2.polylines(cloth, [pleat], False, PLEAT_COLOUR, _width(0.022 * unit), cv2.LINE_AA)
+    return cloth
+
+
+def _width(pixels: float) -> int:
+    return max(1, round(pixels))
 
 
 def _rotation(photo: np.ndarray, face: Face) -> Iterator[tuple[str, np.ndarray]]:

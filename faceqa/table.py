@@ -101,13 +101,20 @@ def read_csv(path: Path) -> tuple[list[Row], list[str]]:
     Raises:
         TableError: when it cannot be read, or is no table of faceqa's.
     """
+    if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
+        raise TableError("bad_table", f"{path} is no file.")
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:  # spreadsheets begin it with a mark
             reader = csv.DictReader(file)
             columns = list(reader.fieldnames or [])
+            if len(set(columns)) < len(columns):
+                raise TableError("bad_table", f"{path} has two columns of the same name.")
             if missing := {"image", "verdict", "cafi", "reasons", *MEASURES} - set(columns):
                 raise TableError("bad_table", f"{path} lacks the columns {', '.join(sorted(missing))}.")
-            rows = [{name: _value(name, cell) for name, cell in line.items()} for line in reader]
+            lines = list(reader)
+            if any(reader.restkey in line for line in lines):
+                raise TableError("bad_table", f"{path} has lines of more cells than columns.")
+            rows = [{name: _value(name, cell) for name, cell in line.items()} for line in lines]
             for line in rows:
                 measures_of(line)
             return rows, columns

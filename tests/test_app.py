@@ -2,9 +2,11 @@
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
+import time
 import zipfile
 from html import unescape
 from pathlib import Path
@@ -18,7 +20,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 import app
-from demo import compare, curate, live, photo, pieces, wording
+from demo import about, compare, curate, live, photo, pieces, wording
 from demo.policy import policy_of
 from faceqa import Assessment, Face, FaceqaError, Policy, draw, judge
 from faceqa.fusion import PRESETS
@@ -107,6 +109,19 @@ def test_models_lists_the_manifest(client):
     listed = client.predict(api_name="/models")
     assert [model["name"] for model in listed] == [weight.name for weight in weights.manifest()]
     assert all(model["verified"] for model in listed if model["models"] == "open" and model["present"])
+
+
+def test_the_shell_example_asks_for_the_default_policy():
+    example = about._api_example("http://127.0.0.1:7860/")
+    values = re.search(r"gradio\.FileData\"}}, (.*)\]}'", example)[1]
+    assert Policy(*map(float, values.split(", "))) == Policy()
+
+
+def test_mcp_without_its_package_is_a_sentence(monkeypatch, capsys):
+    monkeypatch.setattr(app, "find_spec", lambda _name: None)
+    with pytest.raises(SystemExit):
+        app.main(["--mcp"])
+    assert "pip install 'gradio[mcp]'" in capsys.readouterr().err
 
 
 def test_nothing_else_can_be_called(client):
@@ -338,6 +353,19 @@ def test_a_cancelled_run_leaves_nothing(scorer, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir())
     running.close()
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_server_left_behind_is_swept(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    old, new, other = (tmp_path / name for name in (f"{curate.FOLDER}old", f"{curate.FOLDER}new", "other"))
+    for folder in (old, new, other):
+        folder.mkdir()
+        (folder / "photo.jpg").touch()
+    long_ago = time.time() - curate.LEFT_BEHIND - 60
+    for folder in (old, other):
+        os.utime(folder, (long_ago, long_ago))
+    curate.sweep()
+    assert set(tmp_path.iterdir()) == {new, other}
 
 
 def test_files_of_the_same_name_are_all_curated(scorer, tmp_path):

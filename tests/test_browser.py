@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
+import pillow_heif
 import pytest
 from conftest import EXAMPLES
+from PIL import Image
 
 from demo import wording
 from faceqa import Policy
@@ -168,6 +170,21 @@ def test_a_broken_file_is_a_sentence_and_the_page_goes_on(visit, tmp_path):
     assert "Traceback" not in page.content()
     page.click("#examples [data-choice=no_face]")
     page.wait_for_selector("#verdict .verdict.reject")
+
+
+def test_one_upload_after_another_is_assessed(visit, scorer, tmp_path):
+    page = visit()
+    heic = tmp_path / "mask.heic"
+    pillow_heif.from_pillow(Image.open(EXAMPLES / "hopper_mask.jpg")).save(heic)
+    for path in (EXAMPLES / "collins.jpg", heic, EXAMPLES / "no_face.jpg"):
+        page.set_input_files("#photo input[type=file]", path)
+        page.wait_for_selector(f"#downloads a[download='{path.stem}.json']")
+        expected = scorer.assess(path)
+        assert wording.text(expected.verdict, "en") in page.inner_text("#verdict")
+        assert all(reason.message in page.inner_text("#verdict") for reason in expected.reasons)
+        page.wait_for_function("document.querySelector('#photo img').naturalWidth > 0")
+        page.click("#photo button[aria-label='Remove Image']")
+        page.wait_for_selector("#verdict .verdict.idle")
 
 
 def test_the_way_to_a_verdict_needs_no_mouse(visit):

@@ -1,10 +1,6 @@
 import json
 import os
 import re
-import signal
-import subprocess
-import sys
-import time
 import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
@@ -135,26 +131,6 @@ def test_a_torn_line_is_done_again(finished, album, scorer, tmp_path, torn):
     curate(Settings((str(album),), all_faces=True), tmp_path, Selection(), lambda: scorer)
     for name in DERIVED:
         assert (tmp_path / name).read_bytes() == (finished / name).read_bytes(), name
-
-
-def test_a_killed_run_goes_on_where_it_stopped(finished, album, tmp_path):
-    command = [sys.executable, "-m", "faceqa", "curate", str(album), "--out", str(tmp_path), "--all-faces"]
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    journal = tmp_path / JOURNAL
-    deadline = time.monotonic() + 120
-    while run.poll() is None and time.monotonic() < deadline:
-        if journal.exists() and journal.read_bytes().count(b"\n") >= 2:
-            break
-        time.sleep(0.01)
-    run.send_signal(signal.SIGKILL)
-    assert run.wait() == -signal.SIGKILL, run.stderr.read().decode()
-    assert not (tmp_path / "scores.csv").exists()
-    begun = journal.read_bytes()
-    again = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert again.returncode == 1, again.stderr
-    whole = begun[: begun.rindex(b"\n") + 1]
-    assert journal.read_bytes().startswith(whole), "finished rows are not written again"
-    assert (tmp_path / "scores.csv").read_bytes() == (finished / "scores.csv").read_bytes()
 
 
 def test_a_folder_of_other_things_is_not_touched(album, tmp_path):

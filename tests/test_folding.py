@@ -2,6 +2,7 @@ import copy
 
 import pytest
 import torch
+from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoderBlock
 from torch import nn
 
 from faceqa.networks.dbcnn import DbcnnNet
@@ -38,3 +39,13 @@ def test_a_folded_network_gives_the_same(network, shape, scale, left):
     assert torch.allclose(fast(image), expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
     norms = [module for module in fast.modules() if isinstance(module, nn.BatchNorm2d)]
     assert len(norms) == left
+
+
+@torch.inference_mode()
+def test_folded_upsampling_gives_the_same():
+    plain, image = used(FaceMaskNet(), 2, 3, 64, 96)
+    expected = folded(plain)(image)
+    fast = copy.deepcopy(plain)
+    fast.fold_upsampling()
+    assert torch.allclose(fast(image), expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
+    assert not any(isinstance(module, UnetDecoderBlock) for module in fast.modules())

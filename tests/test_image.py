@@ -24,7 +24,18 @@ import pillow_heif
 import pytest
 import skimage.color
 import skimage.data
-import tifffile
+from files import (
+    BOMBS,
+    ENCODED,
+    NOT_IMAGES,
+    PHOTO,
+    chunk,
+    encoded,
+    orientation_exif,
+    png,
+    png_rows,
+    tiff,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
@@ -33,9 +44,6 @@ from faceqa.errors import ImageError
 from faceqa.image import IMAGE_SUFFIXES, MAX_PIXELS, load
 
 HOPPER = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
-PHOTO = np.ascontiguousarray(
-    skimage.data.astronaut()[0:192, 120:320]
-)  # RGB (192, 200, 3): a face, not square
 RAMP_16 = np.arange(65536, dtype=np.uint16).reshape(256, 256)  # every 16-bit value once
 COLOUR_16 = np.stack([RAMP_16, RAMP_16.T, RAMP_16[::-1]], axis=2)
 SCALED_RAMP = np.rint(RAMP_16 / 257).astype(np.uint8)
@@ -51,44 +59,6 @@ TURNED = {  # EXIF orientation -> upright picture from the stored one, in NumPy'
     7: lambda a: np.swapaxes(np.rot90(a, 2), 0, 1),
     8: lambda a: np.rot90(a, 1),
 }
-
-
-def encoded(image, kind, **options) -> bytes:
-    if isinstance(image, np.ndarray):
-        image = Image.fromarray(image)
-    if kind == "HEIF":
-        pillow_heif.register_heif_opener()
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def tiff(values, **options) -> bytes:
-    buffer = io.BytesIO()
-    tifffile.imwrite(buffer, values, **options)
-    return buffer.getvalue()
-
-
-def orientation_exif(orientation: int) -> bytes:
-    exif = Image.Exif()
-    exif[274] = orientation
-    return exif.tobytes()
-
-
-def chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-
-def png(width, height, depth, colour_type, rows: bytes, *chunks: bytes) -> bytes:
-    """A PNG by hand, from the specification: every row starts with its filter type 0."""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0))
-    data = chunk(b"IDAT", zlib.compress(rows, 1))
-    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + data + chunk(b"IEND", b"")
-
-
-def png_rows(values: np.ndarray) -> bytes:
-    big_endian = values.astype(values.dtype.newbyteorder(">"))
-    return b"".join(b"\0" + row.tobytes() for row in big_endian)
 
 
 def psnr(a, b) -> float:
@@ -819,25 +789,6 @@ def test_no_permission():
             os.seteuid(user)
 
 
-NOT_IMAGES = {
-    "empty": (b"", "empty (0 bytes)"),
-    "text": (b"Dear reader,\nthis is not a photo.\n", "text"),
-    "utf-8 text": ("Grüße aus Köln".encode(), "text"),
-    "html": (b"\xef\xbb\xbf\n<!DOCTYPE html><html><body>404 Not Found</body></html>", "web page"),
-    "svg": (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
-    "pdf": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj", "PDF"),
-    "zip": (b"PK\x03\x04\x14\0\0\0\x08\0", "zip archive"),
-    "mp4": (b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41", "video"),
-    "webm": (b"\x1aE\xdf\xa3\x9fB\x86\x81\x01", "video"),
-    "avi": (b"RIFF\0\0\0\0AVI LIST", "video"),
-    "eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 200 200\n", "text"),
-    "binary": (bytes(range(256)) * 4, "not an image"),
-    "a jpeg's first bytes": (b"\xff\xd8\xff\xe0", "damaged, incomplete"),
-    "a png's first bytes": (b"\x89PNG\r\n\x1a\n", "damaged, incomplete"),
-    "a heic's first bytes": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "damaged, incomplete"),
-}
-
-
 @pytest.mark.parametrize("name", NOT_IMAGES)
 def test_files_that_are_no_images(tmp_path, name):
     content, fragment = NOT_IMAGES[name]
@@ -858,20 +809,6 @@ def test_file_objects_that_cannot_be_read():
     image = Image.open(io.BytesIO(encoded(PHOTO, "PNG")))
     image.close()
     assert "decoded" in refused(image)
-
-
-ENCODED = {
-    "JPEG": encoded(PHOTO, "JPEG"),
-    "progressive JPEG": encoded(PHOTO, "JPEG", progressive=True),
-    "PNG": encoded(PHOTO, "PNG"),
-    "WebP": encoded(PHOTO, "WEBP"),
-    "TIFF": encoded(PHOTO, "TIFF"),
-    "TIFF LZW": encoded(PHOTO, "TIFF", compression="tiff_lzw"),
-    "GIF": encoded(PHOTO, "GIF"),
-    "BMP": encoded(PHOTO, "BMP"),
-    "AVIF": encoded(PHOTO, "AVIF", speed=10),
-    "HEIC": encoded(PHOTO, "HEIF"),
-}
 
 
 @pytest.mark.parametrize("part", [0.05, 0.5, 0.97])
@@ -934,36 +871,6 @@ def test_images_without_pixels():
         refused(np.zeros(shape, np.float32), "image_too_small", min_side=0)
     refused(Image.new("RGB", (0, 0)), "image_too_small", min_side=0)
     assert "damaged" in refused(png(0, 0, 8, 2, b""))
-
-
-def box_size_replaced(content: bytes, side: int) -> bytes:
-    """Changes the size in the "ispe" box of a HEIF or AVIF file."""
-    at = content.index(b"ispe") + 8
-    return content[:at] + struct.pack(">II", side, side) + content[at + 8 :]
-
-
-def jpeg_size_replaced(content: bytes, side: int) -> bytes:
-    at = content.index(b"\xff\xc0") + 5
-    return content[:at] + struct.pack(">HH", side, side) + content[at + 4 :]
-
-
-def webp_canvas_replaced(side: int) -> bytes:
-    """Changes the canvas in the "VP8X" chunk of an animation, whose frames may be smaller than it."""
-    frames = [Image.fromarray(PHOTO), Image.fromarray(PHOTO[::-1])]
-    content = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:])
-    return content[:24] + 2 * (side - 1).to_bytes(3, "little") + content[30:]
-
-
-BOMBS = {
-    "PNG": png(100_000, 100_000, 8, 2, b"\0" * 1000),
-    "JPEG": jpeg_size_replaced(ENCODED["JPEG"], 60_000),
-    "GIF": b"GIF89a" + struct.pack("<HH", 60_000, 60_000) + ENCODED["GIF"][10:],
-    "BMP": ENCODED["BMP"][:18] + struct.pack("<ii", 100_000, 100_000) + ENCODED["BMP"][26:],
-    "WebP": webp_canvas_replaced(16_000),
-    "TIFF": tiff(np.zeros((8000, 8000), np.uint8), compression="zlib"),
-    "AVIF": box_size_replaced(ENCODED["AVIF"], 10_000),
-    "HEIC": box_size_replaced(ENCODED["HEIC"], 10_000),
-}
 
 
 @pytest.mark.parametrize("name", BOMBS)

@@ -124,6 +124,21 @@ def test_alone_or_in_any_batch_the_score_is_the_same(iqa, portraits, masked):
     assert together.std() > 1
 
 
+def test_bfloat16_hardly_moves_the_score(monkeypatch, masked):
+    crops = np.concatenate(
+        [
+            masked,
+            *(np.stack([damage(crop) for crop in masked]) for damage in (blurred, compressed, noisy, low)),
+        ]
+    )
+    scores = []
+    for multiplies in (False, True):
+        monkeypatch.setattr("faceqa.iqa.multiplies_bfloat16", lambda multiplies=multiplies: multiplies)
+        scores.append(load_iqa()(np.concatenate([crops, crops // 8])))
+    np.testing.assert_allclose(*scores, atol=0.05, rtol=0)
+    assert not np.array_equal(*scores)
+
+
 @pytest.mark.parametrize("reach", [-10, -5, 5, 10])
 def test_the_size_of_the_masked_area_hardly_matters(iqa, portraits, outlines, masked, reach):
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(reach) + 1,) * 2)

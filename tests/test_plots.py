@@ -98,18 +98,21 @@ def test_the_ladder_shows_both_scores_on_one_scale_and_marks_what_is_rejected():
     ser_fiq, score = figure.data
     assert list(ser_fiq.y) == [90.0, 40.0, None]
     assert list(score.y) == [70.0, 55.0, None]
-    assert list(score.marker.symbol) == ["circle", "x", "x"]
+    for curve in (ser_fiq, score):
+        accepted, *rejected = curve.marker.symbol
+        assert rejected == [f"{accepted}-x-open"] * 2
+    assert ser_fiq.marker.symbol[0] != score.marker.symbol[0]
     assert [shape.y0 for shape in figure.layout.shapes] == [50.0, 60.0]
 
 
-def test_the_scatter_counts_kept_and_rejected_and_draws_both_thresholds():
+def test_the_scatter_tells_kept_from_rejected_and_draws_both_thresholds():
     policy = Policy(ser_fiq_threshold=0.4, cafi_threshold=55)
     figure = plots.scatter(
         [0.9, 0.2, 0.7], [70, 60, 30], ["x", "y", "z"], [True, False, False], policy, WORDS
     )
     kept, rejected = figure.data
     assert list(kept.x) == [0.9] and list(rejected.y) == [60, 30]
-    assert kept.name == "kept (1)" and rejected.name == "rejected (2)"
+    assert kept.name == "kept" and rejected.name == "rejected"
     assert kept.marker.symbol != rejected.marker.symbol
     vertical, horizontal = figure.layout.shapes
     assert (vertical.x0, horizontal.y0) == (0.4, 55)

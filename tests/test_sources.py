@@ -1,18 +1,16 @@
-import struct
 import zipfile
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from conftest import EXAMPLES
+from files import SIZE, encrypted, moving_square, turned_video, unflagged, write_video
 
 from faceqa import image, sources
 from faceqa.errors import ImageError
 from faceqa.sources import Sampling, count_images, named_images, source_files
 
 HOPPER = (EXAMPLES / "hopper.jpg").read_bytes()
-SIZE = (320, 240)
 
 
 def names(*paths, **options) -> list[str]:
@@ -84,12 +82,7 @@ def test_a_name_in_utf8_without_the_flag(tmp_path):
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("휴가.jpg", HOPPER)
-    content = bytearray(path.read_bytes())
-    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        place = content.index(signature) + offset
-        (flags,) = struct.unpack_from("<H", content, place)
-        struct.pack_into("<H", content, place, flags & ~0x800)
-    path.write_bytes(content)
+    path.write_bytes(unflagged(path.read_bytes()))
     assert names(path) == [f"{path}/휴가.jpg"]
 
 
@@ -97,9 +90,7 @@ def test_an_encrypted_member_is_an_error_of_that_member(tmp_path):
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("1.jpg", HOPPER)
-    content = bytearray(path.read_bytes())
-    content[content.index(b"PK\x01\x02") + 8] |= 1
-    path.write_bytes(content)
+    path.write_bytes(encrypted(path.read_bytes()))
     (found,) = named_images([path])
     assert isinstance(found.source, ImageError) and "encrypted" in found.source.message
 
@@ -145,25 +136,6 @@ def test_an_archive_of_many_such_members_is_not_opened(tmp_path, monkeypatch):
     assert isinstance(found.source, ImageError) and found.source.code == "image_too_large"
 
 
-def write_video(path: Path, frames: list[np.ndarray], fps: float = 10, codec: str = "mp4v") -> Path:
-    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), fps, SIZE)
-    for frame in frames:
-        video.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-    video.release()
-    return path
-
-
-def moving_square(count: int) -> list[np.ndarray]:
-    """A red square that travels from left to right over grey."""
-    frames = []
-    for number in range(count):
-        frame = np.full((SIZE[1], SIZE[0], 3), 128, np.uint8)
-        left = 8 * number
-        frame[40:120, left : left + 80] = (220, 20, 20)
-        frames.append(frame)
-    return frames
-
-
 @pytest.fixture
 def clip(tmp_path) -> Path:
     return write_video(tmp_path / "clip.mp4", moving_square(30))
@@ -198,13 +170,7 @@ def test_near_identical_frames_are_taken_once(tmp_path):
 
 
 def test_a_video_that_was_held_upright_comes_upright(clip):
-    content = bytearray(clip.read_bytes())
-    matrix = content.index(b"tkhd") + 4 + 4 + 20 + 16
-    one = 1 << 16
-    struct.pack_into(
-        ">9i", content, matrix, 0, one, 0, -one, 0, 0, SIZE[1] << 16, 0, 1 << 30
-    )  # by 90 degrees
-    clip.write_bytes(content)
+    clip.write_bytes(turned_video(clip.read_bytes()))
     first = next(named_images([clip]))
     assert first.source.shape == (SIZE[0], SIZE[1], 3)
     red = first.source[..., 0].astype(int) - first.source[..., 1] > 100

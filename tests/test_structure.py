@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from faceqa.table import row, write_csv
+from faceqa.types import Assessment
+
 PACKAGE = Path(__file__).parent.parent / "faceqa"
 
 FOUNDATION = {"types", "errors"}
@@ -70,6 +73,24 @@ def test_importing_the_package_loads_nothing_heavy(module):
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     heavy = {"torch", "cv2", "numpy", "PIL", "onnx", "onnxruntime", "insightface", "huggingface_hub"}
     assert not heavy & set(loaded.split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["models"], ["rejudge", "scores.csv"]])
+def test_what_runs_no_model_loads_no_torch(arguments, tmp_path):
+    write_csv([row(Assessment(image="a.jpg", verdict="reject"))], tmp_path / "scores.csv")
+    code = f"""
+import sys
+from faceqa import cli
+try:
+    exit_code = cli.main({arguments})
+except SystemExit as exit:
+    exit_code = exit.code
+print(exit_code, *sys.modules, file=sys.stderr)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    exit_code, *loaded = run.stderr.split()
+    assert exit_code == "0", run.stderr
+    assert not {"torch", "timm", "torchvision", "onnx"} & set(loaded)
 
 
 def test_the_shop_window_holds_what_it_names():

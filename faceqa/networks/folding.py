@@ -1,7 +1,8 @@
 """The same network, faster: for inference only.
 
 A batch norm at inference is affine, so the convolution before it can take it over; and convolutions run
-faster with the channels of a pixel side by side in memory. Both change a result by rounding only.
+faster with the channels of a pixel side by side in memory. Both change a result by rounding only. Where the
+processor multiplies bfloat16 matrices, so does `Bfloat16`, several times faster, with 8 bits of precision.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -36,3 +37,22 @@ def _fold(module: nn.Module) -> None:
         else:
             _fold(child)
         before = (name, child) if isinstance(child, nn.Conv2d) else None
+
+
+class Bfloat16(nn.Module):
+    """A network of one input and one output, both float32, that computes in bfloat16 in between."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network.to(torch.bfloat16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As the network's."""
+        return self.network(x.to(torch.bfloat16)).float()
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether the processor has units that multiply bfloat16 matrices (AMX)."""
+    if not hasattr(torch.cpu, "get_capabilities"):  # an older torch does not say
+        return False
+    return bool(torch.cpu.get_capabilities().get("amx_bf16"))

@@ -132,4 +132,4 @@ def _float_initializers(model: onnx.ModelProto) -> dict[str, np.ndarray]:
         values = (quantised.astype(np.float32) - zero_points.astype(np.float32)) * scales
         name = node.input[0].removesuffix("_quantized")
         stored[name] = values.reshape(stored.pop(f"{name}_shape"))
-    return {name: np.array(values, dtype=np.float32) for name, values in stored.items()}
+    return {name: np.require(values, np.float32, "W") for name, values in stored.items()}

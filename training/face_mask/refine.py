@@ -57,6 +57,8 @@ def refine(net: FaceMaskNet, source: Path, target: Path) -> None:
             part = labels[row, MIDDLE, MIDDLE]
             weight = 0.5 * (part[..., 2:] > 0)  # beyond the photograph there is no answer
             new = (part[..., :2] * (1 - weight) + 255 * answer * weight).round().astype(np.uint8)
+            # Under hair the outline ends where the mesh does: a network's guess must not raise it there.
+            new[..., 0] = np.minimum(new[..., 0], np.maximum(part[..., 0], new[..., 1]))
             part[..., :2] = np.where(exact[row], part[..., :2], new)
     np.save(target / "labels.npy", labels)
 

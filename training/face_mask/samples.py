@@ -22,8 +22,8 @@ COVERS: tuple[tuple[Callable[[Scene], Layer | None], float, float], ...] = (
     (occluders.thing, 0.10, 1),
     (occluders.microphone, 0.04, 1),
     (occluders.scarf, 0.05, 1),
-    (occluders.hat, 0.07, 1),
-    (occluders.hair, 0.09, 1),
+    (occluders.hat, 0.10, 1),
+    (occluders.hair, 0.16, 1),
 )
 """Drawer, its share of the samples, and whether what it covers is no longer visible. A sample may have
 several; about half have none that covers."""
