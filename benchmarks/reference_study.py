@@ -28,16 +28,15 @@ import numpy as np
 from report import machine, write
 from tqdm import tqdm
 
-sys.path.append(str(Path(__file__).parents[1] / "examples"))
 sys.path.append(str(Path(__file__).parents[1] / "training/dbcnn"))
 sys.path.append(str(Path(__file__).parents[1] / "training/calibration"))
 
 from distortions import at_lines
 from faces import unseen
-from make import with_mask
 
 from faceqa.detection import Detector, load_detector
 from faceqa.scorer import Scorer
+from faceqa.stress import with_mask
 from faceqa.types import Assessment
 
 FACES = 671
@@ -98,7 +97,8 @@ def at(lines: int) -> Callable[[np.ndarray], np.ndarray]:
 
 def covered(crop: np.ndarray, detector: Detector) -> np.ndarray:
     """The crop with a surgical mask over its face; as it is, where no face is found."""
-    return with_mask(crop, detector) if detector.detect(crop) else crop
+    faces = detector.detect(crop)
+    return with_mask(crop, detector.refine(crop, faces[0])) if faces else crop
 
 
 def assessed(

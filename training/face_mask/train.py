@@ -25,7 +25,7 @@ from weights_io import Average, load_imagenet, save_checkpoint, save_half
 
 from faceqa.networks.face_mask import FaceMaskNet
 
-STAGES = ((128, 24, 12000), (192, 16, 9000), (256, 12, 6000), (256, 12, 15600))
+STAGES = ((128, 24, 12000), (192, 16, 9000), (256, 12, 6000), (256, 12, 34000))
 """Side in px, batch size and number of samples, one after the other; the last on refined labels."""
 
 LEARNING_RATE = {"encoder": 4e-4, "decoder": 2e-3}
