@@ -189,3 +189,19 @@ def unflagged(content: bytes) -> bytes:
         (flags,) = struct.unpack_from("<H", changed, place)
         struct.pack_into("<H", changed, place, flags & ~0x800)
     return bytes(changed)
+
+
+def camera_frame(photo: np.ndarray) -> np.ndarray:
+    """A still photo (RGB) as a camera of 640 x 480 px shows it, black at both sides."""
+    height, width = 480, round(photo.shape[1] * 480 / photo.shape[0])
+    frame = np.zeros((height, 640, 3), np.uint8)
+    left = (640 - width) // 2
+    frame[:, left : left + width] = cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)
+    return frame
+
+
+def camera_film(photo: np.ndarray, path: Path) -> Path:
+    """Write a film of one frame, as Chromium's fake camera plays it."""
+    planes = cv2.cvtColor(camera_frame(photo), cv2.COLOR_RGB2YUV_I420).tobytes()
+    path.write_bytes(b"YUV4MPEG2 W640 H480 F10:1 Ip A1:1 C420jpeg\n" + 10 * (b"FRAME\n" + planes))
+    return path

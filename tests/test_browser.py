@@ -6,11 +6,10 @@ import zipfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import cv2
-import numpy as np
 import pillow_heif
 import pytest
 from conftest import EXAMPLES
+from files import camera_film
 from PIL import Image
 
 from demo import wording
@@ -32,16 +31,7 @@ VERDICT = "#verdict .verdict:not(.idle)"
 
 @pytest.fixture(scope="module")
 def camera(tmp_path_factory, hopper) -> Path:
-    """A film of a still face, as a fake camera plays it."""
-    film = tmp_path_factory.mktemp("camera") / "face.y4m"
-    height = 480
-    width = round(hopper.shape[1] * height / hopper.shape[0])
-    frame = np.zeros((height, 640, 3), np.uint8)
-    left = (640 - width) // 2
-    frame[:, left : left + width] = cv2.resize(hopper, (width, height), interpolation=cv2.INTER_AREA)
-    planes = cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420).tobytes()
-    film.write_bytes(b"YUV4MPEG2 W640 H480 F10:1 Ip A1:1 C420jpeg\n" + 10 * (b"FRAME\n" + planes))
-    return film
+    return camera_film(hopper, tmp_path_factory.mktemp("camera") / "face.y4m")
 
 
 @pytest.fixture(scope="module")

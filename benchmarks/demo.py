@@ -1,0 +1,133 @@
+"""How long a visitor of the demo waits: for the page, for a verdict, for a slider, for the camera.
+
+    pip install playwright    # and a Chromium on the path
+    python benchmarks/demo.py
+
+Starts `python app.py` and looks at it in headless Chromium, which shares the processor with it:
+
+- *server up*: from the command to the first answer; *page*: from opening it to the examples being there;
+- *verdict*: from the click on an example to its verdict and downloads in the page, after one to warm up;
+- *slider*: from a new threshold to the verdict in the page;
+- *live*: frames judged a second at 640 x 480 px, as the page shows it after `LIVE_SECONDS`; and how many the
+  scorer alone judges, which is what is left when the browser runs on another machine.
+
+Medians. Prints a table and writes results/demo.json.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from playwright.sync_api import Page, sync_playwright
+from report import machine, write
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+
+from checkout import ROOT, free_port, serving
+from files import camera_film, camera_frame
+
+from faceqa import Scorer, image
+
+REPEATS = 7
+LIVE_SECONDS = 20
+EXAMPLES = ("hopper", "collins")
+THRESHOLDS = (90, 40)
+"""Of the CAFI, in turn: the verdict flips every time."""
+
+
+def main() -> None:
+    """Measure, print the table, write results/demo.json."""
+    port = free_port()
+    film = camera_film(image.load(ROOT / "examples/hopper.jpg"), Path(tempfile.mkdtemp()) / "face.y4m")
+    environment = {**os.environ, "GRADIO_SERVER_PORT": str(port)}
+    started = time.perf_counter()
+    with serving([sys.executable, "app.py"], port, cwd=ROOT, env=environment) as address:
+        figures = {"server up, s": time.perf_counter() - started, **visit(address, film)}
+    figures["scorer, frames a second"] = judged(image.load(ROOT / "examples/hopper.jpg"))
+    figures = {name: round(value, 3) for name, value in figures.items()}
+    for name, value in figures.items():
+        print(f"{name:28} {value:8.3f}")
+    write("demo", {"machine": machine(), "figures": figures})
+
+
+def visit(address: str, film: Path) -> dict[str, float]:
+    """What a visitor meets."""
+    arguments = [
+        *("--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
+        f"--use-file-for-fake-video-capture={film}",
+    ]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+        context = browser.new_context(viewport={"width": 1440, "height": 900}, permissions=["camera"])
+        page = context.new_page()
+        started = time.perf_counter()
+        page.goto(address)
+        page.wait_for_selector("#examples button")
+        figures = {"page, s": time.perf_counter() - started}
+        figures["verdict, s"] = median(verdicts(page))
+        figures["slider, s"] = median(sliders(page))
+        figures["live, frames a second"] = live(page)
+        browser.close()
+    return figures
+
+
+def verdicts(page: Page) -> list[float]:
+    """Seconds from the click to the verdict with its downloads; the first click only warms up."""
+    taken = []
+    for number in range(REPEATS + 1):
+        name = EXAMPLES[number % len(EXAMPLES)]
+        started = time.perf_counter()
+        page.click(f"#examples [data-choice={name}]")
+        page.wait_for_selector(f"#downloads a[download='{name}.json']", state="attached")
+        taken.append(time.perf_counter() - started)
+        page.wait_for_timeout(1500)  # the plots are drawn after the verdict
+    return taken[1:]
+
+
+def sliders(page: Page) -> list[float]:
+    """Seconds from a new CAFI threshold to the new verdict."""
+    field = page.locator("#policy-cafi input[type=number]")
+    taken = []
+    for number in range(REPEATS):
+        before = page.inner_text("#verdict")
+        field.fill(str(THRESHOLDS[number % len(THRESHOLDS)]))
+        started = time.perf_counter()
+        field.press("Enter")
+        changed = "before => document.querySelector('#verdict').innerText !== before"
+        page.wait_for_function(changed, arg=before, polling=10)
+        taken.append(time.perf_counter() - started)
+        page.wait_for_timeout(500)
+    return taken
+
+
+def live(page: Page) -> float:
+    """Frames a second that the Live tab shows after a while."""
+    page.click("#tabs button[role=tab] >> nth=1")
+    page.click("#cam [title='grant webcam access'] button")
+    page.wait_for_function("document.querySelector('#cam video')?.videoWidth > 0")
+    page.click("#cam button[aria-label='capture photo']")
+    page.wait_for_timeout(1000 * LIVE_SECONDS)
+    return float(re.search(r"(\d+\.\d) frames a second", page.inner_text("#live-card")).group(1))
+
+
+def judged(photo: np.ndarray) -> float:
+    """Frames a second that the scorer judges, one after the other."""
+    scorer, frame = Scorer(), camera_frame(photo)
+    taken = []
+    for _ in range(3 * REPEATS):
+        started = time.perf_counter()
+        scorer.assess(frame, unmasked=False)
+        taken.append(time.perf_counter() - started)
+    return 1 / median(taken)
+
+
+if __name__ == "__main__":
+    main()
