@@ -401,7 +401,7 @@ of reference photographs, 71 % have a lower value. The same photo always gets th
 | **CAFI** | DBCNN과 100 × SER-FIQ의 가중 평균. 기본값에서는 DBCNN만 점수가 되고 SER-FIQ는 거르는 역할만 합니다 | 0~100 | {POLICY.cafi_threshold:g} 이상 |
 
 SER-FIQ는 얼굴을 알아볼 수 있는지를 보지만 해상도에는 둔감합니다. DBCNN은 화질을 보지만 무엇이 찍혔는지는 모릅니다.
-마스크를 쓴 얼굴도 아주 선명할 수 있습니다. 둘을 합치면 양쪽을 모두 볼 수 있습니다. *71%*는 참조 사진 속 얼굴
+마스크를 쓴 얼굴도 아주 선명할 수 있습니다. 둘을 합치면 양쪽을 모두 볼 수 있습니다. “71%”는 참조 사진 속 얼굴
 가운데 71%가 더 낮은 값을 가진다는 뜻입니다. 같은 사진은 언제나 같은 점수를 받습니다.
 """,
     ),
