@@ -101,13 +101,12 @@ def load_masker(device: torch.device) -> FaceMasker:
     Raises:
         WeightsError: when the weights are missing or wrong.
     """
-    with torch.device("meta"):  # no random weights first
-        network = FaceMaskNet()
+    network = FaceMaskNet()
     state = load_file(weights.fetch(weights.find("face_mask", "open")))
     # The file leaves out batch norm's step counters, which only a training reads.
     counters = {k: v for k, v in network.state_dict().items() if k.endswith("num_batches_tracked")}
-    network.load_state_dict({**counters, **state}, strict=True, assign=True)
-    network = folded(network.float().eval())  # the file holds halves
+    network.load_state_dict({**counters, **state}, strict=True)
+    network = folded(network.eval())
     network.fold_upsampling()
     return FaceMasker(network, device)
 

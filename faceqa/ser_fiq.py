@@ -171,7 +171,6 @@ def load_ser_fiq(
 
 
 def _sface(model: onnx.ModelProto) -> SFace:
-    with torch.device("meta"):  # no random weights first
-        network = SFace()
-    network.load_state_dict(state_dict_from_onnx(model), strict=True, assign=True)
+    network = SFace()
+    network.load_state_dict(state_dict_from_onnx(model), strict=True)
     return folded(network.eval())

@@ -100,3 +100,16 @@ def test_the_shop_window_holds_what_it_names():
         assert getattr(faceqa, name).__name__ == name
     with pytest.raises(AttributeError, match="Scorerr"):
         _ = faceqa.Scorerr
+
+
+def test_the_networks_load_without_torchs_compiler_and_leave_it_usable():
+    code = """
+import sys
+from faceqa import Scorer
+scorer = Scorer("cpu")
+print("torch._dynamo" in sys.modules)
+import torch._dynamo, torchvision
+print(torch._dynamo.is_compiling(), torch.compiler.is_compiling(), callable(torch._dynamo.optimize))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "False", "False", "True"]

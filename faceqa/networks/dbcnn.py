@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from faceqa.networks.imports import without_compiler
+
 Branch = Literal["lite0", "vgg16"]
 
 Grid = tuple[int, int]
@@ -96,7 +98,8 @@ class Lite0Features(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         # Importing it takes seconds, which nobody should pay who does not need the network.
-        import timm
+        with without_compiler():
+            import timm
 
         net: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False, features_only=True)
         self.low = nn.Sequential(net.conv_stem, net.bn1, *net.blocks[:3])

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from faceqa.networks.imports import without_compiler
+
 ENCODER = "timm-tf_efficientnet_lite0"
 """Name in segmentation-models-pytorch; an EfficientNet without the parts that are slow on a CPU."""
 
@@ -21,7 +23,8 @@ class FaceMaskNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         # Importing it takes seconds, which nobody should pay who does not need the mask.
-        from segmentation_models_pytorch import Unet
+        with without_compiler():
+            from segmentation_models_pytorch import Unet
 
         self.unet = Unet(encoder_name=ENCODER, encoder_weights=None, classes=len(MAPS))
 
