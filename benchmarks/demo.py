@@ -45,13 +45,14 @@ THRESHOLDS = (90, 40)
 
 def main() -> None:
     """Measure, print the table, write results/demo.json."""
-    port = free_port()
-    film = camera_film(image.load(ROOT / "examples/hopper.jpg"), Path(tempfile.mkdtemp()) / "face.y4m")
-    environment = {**os.environ, "GRADIO_SERVER_PORT": str(port)}
-    started = time.perf_counter()
-    with serving([sys.executable, "app.py"], port, cwd=ROOT, env=environment) as address:
-        figures = {"server up, s": time.perf_counter() - started, **visit(address, film)}
-    figures["scorer, frames a second"] = judged(image.load(ROOT / "examples/hopper.jpg"))
+    port, photo = free_port(), image.load(ROOT / "examples/hopper.jpg")
+    options = {"cwd": ROOT, "env": {**os.environ, "GRADIO_SERVER_PORT": str(port)}}
+    with tempfile.TemporaryDirectory() as folder:
+        film = camera_film(photo, Path(folder) / "face.y4m")
+        started = time.perf_counter()
+        with serving([sys.executable, "app.py"], port, **options) as address:
+            figures = {"server up, s": time.perf_counter() - started, **visit(address, film)}
+    figures["scorer, frames a second"] = judged(photo)
     figures = {name: round(value, 3) for name, value in figures.items()}
     for name, value in figures.items():
         print(f"{name:28} {value:8.3f}")

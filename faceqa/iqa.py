@@ -16,9 +16,11 @@ from safetensors.torch import load_file
 from torch import nn
 
 from faceqa import weights
+from faceqa.alignment import check_crops
 from faceqa.errors import FaceqaError
 from faceqa.networks.dbcnn import DbcnnNet
 from faceqa.networks.folding import Bfloat16, folded, multiplies_bfloat16
+from faceqa.networks.loading import load_strictly
 
 Iqa = Callable[[np.ndarray], np.ndarray]
 """RGB uint8 crops (N, S, S, 3) -> float32 (N,); higher is better."""
@@ -115,18 +117,6 @@ def load_iqa(
         # left is below 0.04 points on the portraits in examples/ and all steps of their stress tests.
         net.features2 = nn.Sequential(net.features2[0], Bfloat16(net.features2[1:]))
     return Dbcnn(net, device)
-
-
-def load_strictly(net: DbcnnNet, state: dict[str, torch.Tensor]) -> None:
-    """Load weights, all and no others; batch norm's step counters, which only a training reads, may lack."""
-    counters = {k: v for k, v in net.state_dict().items() if k.endswith("num_batches_tracked")}
-    net.load_state_dict({**counters, **state}, strict=True)
-
-
-def check_crops(crops: np.ndarray) -> None:
-    """Refuse what is not RGB uint8 (N, H, W, 3) with a ValueError."""
-    if crops.ndim != 4 or crops.shape[3] != 3 or crops.dtype != np.uint8:
-        raise ValueError(f"face crops are uint8 (N, H, W, 3), not {crops.dtype} {crops.shape}")
 
 
 def to_tensor(crops: np.ndarray, device: torch.device) -> torch.Tensor:

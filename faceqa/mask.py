@@ -20,8 +20,10 @@ from safetensors.torch import load_file
 from torch.nn.functional import interpolate
 
 from faceqa import weights
+from faceqa.alignment import check_crops
 from faceqa.networks.face_mask import FaceMaskNet
 from faceqa.networks.folding import folded
+from faceqa.networks.loading import load_strictly
 
 INPUT_SIZE = 256
 """Side in px at which the network was trained."""
@@ -75,8 +77,7 @@ class FaceMasker:
         Args:
             crops: RGB uint8 (N, H, W, 3), as cut by `alignment.crop_face`; H and W are 384 in faceqa.
         """
-        if crops.ndim != 4 or crops.shape[3] != 3 or crops.dtype != np.uint8:
-            raise ValueError(f"face crops are uint8 (N, H, W, 3), not {crops.dtype} {crops.shape}")
+        check_crops(crops)
         maps = [self._maps(crops[start : start + BATCH]) for start in range(0, len(crops), BATCH)]
         both = np.concatenate(maps) if maps else np.zeros((0, 2, *crops.shape[1:3]), np.float32)
         outline, visible = both[:, 0].copy(), both[:, 1].copy()
@@ -102,10 +103,7 @@ def load_masker(device: torch.device) -> FaceMasker:
         WeightsError: when the weights are missing or wrong.
     """
     network = FaceMaskNet()
-    state = load_file(weights.fetch(weights.find("face_mask", "open")))
-    # The file leaves out batch norm's step counters, which only a training reads.
-    counters = {k: v for k, v in network.state_dict().items() if k.endswith("num_batches_tracked")}
-    network.load_state_dict({**counters, **state}, strict=True)
+    load_strictly(network, load_file(weights.fetch(weights.find("face_mask", "open"))))
     network = folded(network.eval())
     network.fold_upsampling()
     return FaceMasker(network, device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from safetensors.torch import save_file
@@ -48,11 +49,40 @@ class Average:
             else:
                 self.weights[key].copy_(value)
 
+    def state_dict(self) -> Weights:
+        """For a checkpoint."""
+        return self.weights
 
-def save_checkpoint(state: dict[str, object], path: Path) -> None:
+    def load_state_dict(self, weights: Weights) -> None:
+        """From a checkpoint."""
+        self.weights = weights
+
+
+class Part(Protocol):
+    """What a checkpoint holds: a network, its average, an optimizer, a schedule."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Its state."""
+
+    def load_state_dict(self, state: dict[str, Any], /) -> object:
+        """Take a state over."""
+
+
+def save_checkpoint(path: Path, step: int, **parts: Part) -> None:
     """Write a checkpoint whole or not at all."""
-    torch.save(state, path.with_suffix(".part"))
-    path.with_suffix(".part").replace(path)
+    unfinished = path.with_suffix(".part")
+    torch.save({"step": step, **{name: part.state_dict() for name, part in parts.items()}}, unfinished)
+    unfinished.replace(path)
+
+
+def load_checkpoint(path: Path, device: torch.device, **parts: Part) -> int:
+    """Take over a checkpoint's parts; its step, 0 where there is no checkpoint."""
+    if not path.is_file():
+        return 0
+    state = torch.load(path, map_location=device, weights_only=True)
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
+    return state["step"]
 
 
 def save_half(weights: Weights, path: Path) -> None:

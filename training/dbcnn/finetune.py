@@ -24,7 +24,7 @@ from scipy.stats import pearsonr, spearmanr
 from series import LEVELS, VIEWS
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
-from weights_io import Average, save_checkpoint, save_half
+from weights_io import Average, load_checkpoint, save_checkpoint, save_half
 
 from faceqa.networks.dbcnn import DbcnnNet
 
@@ -166,12 +166,8 @@ def train(arguments: argparse.Namespace) -> None:
     groups = parameter_groups(net)
     optimizer = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
     average = Average(net)
-    step, last = 0, arguments.run / "last.pt"
-    if last.is_file():
-        state = torch.load(last, map_location=device, weights_only=True)
-        net.load_state_dict(state["net"])
-        optimizer.load_state_dict(state["optimizer"])
-        average.weights, step = state["ema"], state["step"]
+    last = arguments.run / "last.pt"
+    step = load_checkpoint(last, device, net=net, ema=average, optimizer=optimizer)
     stream = Batches(arguments.data, arguments.run, seed=step)
     batches = iter(DataLoader(stream, batch_size=None, num_workers=arguments.workers, prefetch_factor=4))
     held_out = Data(arguments.data, arguments.run, held_out=True)
@@ -193,13 +189,7 @@ def train(arguments: argparse.Namespace) -> None:
             print(f"{step}/{arguments.steps} {means} {minutes:.1f} min", flush=True)
         if time.monotonic() - saved > CHECKPOINT_SECONDS or step == arguments.steps:
             saved = time.monotonic()
-            state = {
-                "net": net.state_dict(),
-                "ema": average.weights,
-                "step": step,
-                "optimizer": optimizer.state_dict(),
-            }
-            save_checkpoint(state, last)
+            save_checkpoint(last, step, net=net, ema=average, optimizer=optimizer)
         if step % VALIDATION_STEPS == 0 and step < arguments.steps:
             present = {key: value.clone() for key, value in net.state_dict().items()}
             net.load_state_dict(average.weights)

@@ -22,7 +22,7 @@ from crops import read
 from distortions import CLASSES
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
-from weights_io import save_checkpoint
+from weights_io import load_checkpoint, save_checkpoint
 
 from faceqa.networks.dbcnn import IMAGENET_MEAN, IMAGENET_STD, SCNN_CHANNELS, scnn_features
 
@@ -114,13 +114,8 @@ def main() -> None:
         net.parameters(), lr=TOP_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=True
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, TOP_RATE, arguments.steps, pct_start=0.1)
-    step, path = 0, arguments.run / "scnn.pt"
-    if path.is_file():
-        state = torch.load(path, weights_only=True)
-        net.load_state_dict(state["net"])
-        optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
-        step = state["step"]
+    path = arguments.run / "scnn.pt"
+    step = load_checkpoint(path, device, net=net, optimizer=optimizer, schedule=schedule)
     stream = Spoilt(learnt, seed=step)
     batches = iter(DataLoader(stream, batch_size=None, num_workers=arguments.workers))
     started, hits, losses = time.monotonic(), [], []
@@ -141,8 +136,7 @@ def main() -> None:
             means = np.mean(losses[-25:]), np.mean(hits[-25:])
             print(f"{step} loss {means[0]:.3f} accuracy {means[1]:.3f} {minutes:.1f} min", flush=True)
         if step % CHECKPOINT_STEPS == 0 or step == arguments.steps:
-            state = {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict(), "step": step}
-            save_checkpoint({"net": net.state_dict(), **state}, path)
+            save_checkpoint(path, step, net=net, optimizer=optimizer, schedule=schedule)
     print("accuracy on held-out pictures:", validate(net, held_out, device))
 
 

@@ -92,14 +92,14 @@ def lenses(image: np.ndarray, points: np.ndarray) -> np.ndarray:
     down = points[152] - points[10]
     size = float(np.linalg.norm(down))
     lab = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2LAB), (0, 0), 0.006 * size).astype(np.float32)
-    seeds = np.concatenate(
+    seeds = np.stack(
         [
             _below_eye(points, (a, b), drop) + aside * (points[b] - points[a])
             for a, b in EYES
             for drop in (0, 0.04, 0.07)
             for aside in (-0.25, 0, 0.25)
         ]
-    ).reshape(-1, 2)
+    )
     lens, skin = _at(lab, seeds), np.median(_at(lab, points[[*CHEEKS, 4]]), axis=0)
     from_lens = np.min([np.linalg.norm((lab - colour) * COLOUR_WEIGHT, axis=2) for colour in lens], axis=0)
     from_skin = np.linalg.norm((lab - skin) * COLOUR_WEIGHT, axis=2)

@@ -166,8 +166,8 @@ def _turned(row: Row, faces: np.ndarray, rng: np.random.Generator) -> Row:
     photo &= np.where(drawn, 255, 0).astype(np.uint8)
     # The raised forehead has only a guessed depth: it may not stand out beyond the raised mesh.
     outline &= outline_mask(raised(turned), faces, outline.shape)
-    shown_row = row._replace(image=image, outline=outline, visible=visible & outline, photo=photo)
-    return shown_row._replace(points=turned, yaw=yaw, turned=True)
+    masks = {"outline": outline, "visible": visible & outline, "photo": photo}
+    return row._replace(image=image, **masks, points=turned, yaw=yaw, turned=True)
 
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:

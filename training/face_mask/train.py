@@ -21,7 +21,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 from samples import Faces, Sample
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
-from weights_io import Average, load_imagenet, save_checkpoint, save_half
+from weights_io import Average, load_checkpoint, load_imagenet, save_checkpoint, save_half
 
 from faceqa.networks.face_mask import FaceMaskNet
 
@@ -106,13 +106,8 @@ def train(arguments: argparse.Namespace) -> None:
         for size, batch, count in [STAGES[k]]
         for _ in range(int(count * arguments.samples / batch))
     ]
-    step = 0
     last = arguments.run / "last.pt"
-    if last.is_file():
-        state = torch.load(last, map_location=device, weights_only=True)
-        net.load_state_dict(state["net"])
-        average.weights, step = state["ema"], state["step"]
-        optimizer.load_state_dict(state["optimizer"])
+    step = load_checkpoint(last, device, net=net, ema=average, optimizer=optimizer)
     started = saved = time.monotonic()
     batches, shown, losses = None, None, []
     while step < len(plan):
@@ -137,13 +132,7 @@ def train(arguments: argparse.Namespace) -> None:
             )
         if time.monotonic() - saved > CHECKPOINT_SECONDS or step == len(plan):
             saved = time.monotonic()
-            state = {
-                "net": net.state_dict(),
-                "ema": average.weights,
-                "step": step,
-                "optimizer": optimizer.state_dict(),
-            }
-            save_checkpoint(state, last)
+            save_checkpoint(last, step, net=net, ema=average, optimizer=optimizer)
     save_half(average.weights, arguments.run / "weights.safetensors")
     net.load_state_dict(average.weights)
     print(validate(net, arguments, device))
