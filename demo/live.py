@@ -1,10 +1,14 @@
-"""The Live tab: the camera's stream, judged frame by frame; the best frame is kept."""
+"""The Live tab: the camera's stream, judged frame by frame; the best frame is kept.
+
+Two frames are on the way, each on a core of its own: one is shown when the next has arrived.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
@@ -37,6 +41,12 @@ MEMORY = 60.0
 
 RATE_OVER = 5.0
 """Seconds over which the frame rate is counted."""
+
+CHART_EVERY = 0.5
+"""Seconds between two drawings of the chart."""
+
+FORGET_AFTER = 5.0
+"""Seconds after which a frame that nobody asked for is not shown any more: the camera was stopped."""
 
 CAMERA_PROBLEMS = ("refused", "missing", "busy", "lost", "insecure")
 
@@ -74,10 +84,14 @@ class Session:
     Attributes:
         frames: (when, SER-FIQ, CAFI) of the last minute, oldest first.
         best: The best frame's rank, its JPEG and its assessment.
+        coming: The frame on the way, RGB uint8 (H, W, 3), when it came, and what will be its assessment.
+        charted: When the chart was drawn.
     """
 
     frames: deque[tuple[float, float | None, float | None]] = field(default_factory=deque)
     best: tuple[tuple[Any, ...], bytes, Assessment] | None = None
+    coming: tuple[np.ndarray, float, Future[Assessment]] | None = None
+    charted: float = 0.0
 
 
 def live_tab(scorer: Scorer, language: gr.Radio, photo: PhotoTab, tabs: gr.Tabs) -> None:
@@ -128,14 +142,21 @@ def live_tab(scorer: Scorer, language: gr.Radio, photo: PhotoTab, tabs: gr.Tabs)
     ) -> list[Any]:
         if frame is None:
             return [gr.skip()] * 5
-        policy, session = policy_of(values), session or Session()
-        result = scorer.rejudge(scorer.assess(frame, "camera.jpg", unmasked=False), policy, language)
-        now = time.monotonic()
+        policy, session, now = policy_of(values), session or Session(), time.monotonic()
+        before = session.coming
+        session.coming = frame, now, scorer.submit(frame, "camera.jpg", unmasked=False)
+        if before is None or now - before[1] > FORGET_AFTER:
+            return [*[gr.skip()] * 4, session]
+        frame, _, assessment = before
+        result, now = scorer.rejudge(assessment.result(), policy, language), time.monotonic()
         is_better = remember(session, frame, result, now)
+        chart_is_due = now - session.charted >= CHART_EVERY
+        if chart_is_due:
+            session.charted = now
         return [
             _overlay(result, frame.shape, language),
             _card(result, session, language, now),
-            _trace(session, policy, language, now),
+            _trace(session, policy, language, now) if chart_is_due else gr.skip(),
             _best(session.best, language) if is_better else gr.skip(),
             session,
         ]

@@ -18,8 +18,9 @@ from torch import nn
 from faceqa import weights
 from faceqa.alignment import check_crops
 from faceqa.errors import FaceqaError
+from faceqa.networks.batches import batches
 from faceqa.networks.dbcnn import DbcnnNet
-from faceqa.networks.folding import Bfloat16, folded, multiplies_bfloat16
+from faceqa.networks.folding import Bfloat16, fold_padding, folded, multiplies_bfloat16
 from faceqa.networks.loading import load_strictly
 
 Iqa = Callable[[np.ndarray], np.ndarray]
@@ -28,10 +29,6 @@ Iqa = Callable[[np.ndarray], np.ndarray]
 SCALE = 100.0
 """Both networks learned mean opinion scores between 0 and 1."""
 
-CUDA_BATCH = 16
-"""Crops that go through the network together. On a CPU it is one: more are no faster there, and the algorithm
-of a convolution, with its rounding, depends on the size of the batch."""
-
 PYIQA = "pyiqa:"
 """Prefix of the names of pyiqa's metrics."""
 
@@ -39,10 +36,9 @@ PYIQA = "pyiqa:"
 class Dbcnn:
     """DB-CNN: mean opinion scores from 0, bad, to 100, excellent."""
 
-    def __init__(self, net: DbcnnNet, device: torch.device | str = "cpu", batch: int | None = None):
+    def __init__(self, net: DbcnnNet, device: torch.device | str = "cpu"):
         self._device = torch.device(device)
         self._net = net.to(self._device).eval()
-        self._batch = batch or (CUDA_BATCH if self._device.type == "cuda" else 1)
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """The scores of crops; a crop's score does not depend on which others come with it.
@@ -55,9 +51,7 @@ class Dbcnn:
             float32 (N,) in [0, 100], higher is better.
         """
         check_crops(crops)
-        scores = [
-            self._scores(crops[start : start + self._batch]) for start in range(0, len(crops), self._batch)
-        ]
+        scores = [self._scores(batch) for batch in batches(crops, self._device)]
         return np.concatenate(scores) if scores else np.zeros(0, np.float32)
 
     @torch.inference_mode()
@@ -112,6 +106,7 @@ def load_iqa(
         net = DbcnnNet("lite0")
         load_strictly(net, load_file(path))
     net = folded(net.eval())
+    fold_padding(net)
     if models == "open" and torch.device(device).type == "cpu" and multiplies_bfloat16():
         # The first convolution stays as it is: most of the error would come from rounding the pixels. What is
         # left is below 0.04 points on the portraits in examples/ and all steps of their stress tests.

@@ -21,15 +21,13 @@ from torch.nn.functional import interpolate
 
 from faceqa import weights
 from faceqa.alignment import check_crops
+from faceqa.networks.batches import batches
 from faceqa.networks.face_mask import FaceMaskNet
-from faceqa.networks.folding import folded
+from faceqa.networks.folding import Bfloat16, folded, multiplies_bfloat16
 from faceqa.networks.loading import load_strictly
 
 INPUT_SIZE = 256
 """Side in px at which the network was trained."""
-
-BATCH = 16
-"""Crops that go through the network together: 16 need about 1 GB."""
 
 THRESHOLD = 0.5
 """A pixel of a map at or above it belongs to the region."""
@@ -78,7 +76,7 @@ class FaceMasker:
             crops: RGB uint8 (N, H, W, 3), as cut by `alignment.crop_face`; H and W are 384 in faceqa.
         """
         check_crops(crops)
-        maps = [self._maps(crops[start : start + BATCH]) for start in range(0, len(crops), BATCH)]
+        maps = [self._maps(batch) for batch in batches(crops, self._device)]
         both = np.concatenate(maps) if maps else np.zeros((0, 2, *crops.shape[1:3]), np.float32)
         outline, visible = both[:, 0].copy(), both[:, 1].copy()
         for i in range(len(both)):
@@ -106,6 +104,8 @@ def load_masker(device: torch.device) -> FaceMasker:
     load_strictly(network, load_file(weights.fetch(weights.find("face_mask", "open"))))
     network = folded(network.eval())
     network.fold_upsampling()
+    if device.type == "cpu" and multiplies_bfloat16():
+        network.unet.decoder = Bfloat16(network.unet.decoder)
     return FaceMasker(network, device)
 
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain, islice
+from threading import Barrier, Lock
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -114,6 +115,16 @@ class Scorer:
         """
         return self._measure([self._find(_named(image, name), most=1)], unmasked)[0][0]
 
+    def submit(
+        self, image: ImageSource, name: str | None = None, unmasked: bool = True
+    ) -> Future[Assessment]:
+        """Begin to assess an image in the background; for a stream that waits for somebody, such as a camera.
+
+        Each core works on an image of its own: with as many images on the way as there are cores, more of
+        them are done in a second than with `assess`, but each takes longer. See `assess`.
+        """
+        return self._cores.submit(self.assess, image, name, unmasked)
+
     def assess_faces(
         self, image: ImageSource, name: str | None = None, unmasked: bool = True
     ) -> list[Assessment]:
@@ -213,6 +224,10 @@ class Scorer:
             return judged
         return replace(judged, percentiles=self.calibration.percentiles(measures, policy))
 
+    @cached_property
+    def _cores(self) -> ThreadPoolExecutor:
+        return _one_core_each()
+
     def _batches(
         self,
         images: Iterable[NamedImage],
@@ -221,7 +236,7 @@ class Scorer:
         unmasked: bool,
     ) -> Iterator[list[list[Assessment]]]:
         if self.device.type == "cpu":
-            with _one_core_each() as cores:
+            with _closing(_one_core_each()) as cores:
                 done = _ahead(cores, lambda image: self._measure([find(image)], unmasked), images)
                 while batch := list(islice(done, batch_size)):
                     yield [results for (results,) in batch]
@@ -369,16 +384,25 @@ def _failed(result: Assessment, reason: Reason) -> Assessment:
     return replace(result, verdict="error", reasons=(reason,), error=reason.message)
 
 
-@contextmanager
-def _one_core_each() -> Iterator[ThreadPoolExecutor]:
+def _one_core_each() -> ThreadPoolExecutor:
     """As many threads as torch uses, each of which runs the networks alone."""
-    threads = torch.get_num_threads()
-    pool = ThreadPoolExecutor(threads, POOL, initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        with _closing(pool):
-            yield pool
-    finally:
-        torch.set_num_threads(threads)  # of threads that are made from now on
+    with _one_pool_at_a_time:
+        threads = torch.get_num_threads()
+        pool = ThreadPoolExecutor(threads, POOL, initializer=_run_alone)
+        started = Barrier(threads + 1)
+        for _ in range(threads):
+            pool.submit(started.wait)
+        started.wait()
+        torch.set_num_threads(threads)  # what one thread sets, those take over that are made after it
+    return pool
+
+
+_one_pool_at_a_time = Lock()
+
+
+def _run_alone() -> None:
+    torch.get_num_threads()  # a thread's first call to torch takes over what others have set
+    torch.set_num_threads(1)
 
 
 @contextmanager

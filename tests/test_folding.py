@@ -7,7 +7,7 @@ from torch import nn
 
 from faceqa.networks.dbcnn import DbcnnNet
 from faceqa.networks.face_mask import FaceMaskNet
-from faceqa.networks.folding import folded
+from faceqa.networks.folding import EvenPadding, fold_padding, folded
 from faceqa.networks.sface import SFace
 
 
@@ -39,6 +39,18 @@ def test_a_folded_network_gives_the_same(network, shape, scale, left):
     assert torch.allclose(fast(image), expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
     norms = [module for module in fast.modules() if isinstance(module, nn.BatchNorm2d)]
     assert len(norms) == left
+
+
+@pytest.mark.parametrize("sides", [(96, 64), (97, 64), (64, 97), (75, 75)])
+@torch.inference_mode()
+def test_folded_padding_gives_the_same(sides):
+    plain, image = used(DbcnnNet(), 2, 3, *sides)
+    expected = plain(image)
+    fast = copy.deepcopy(plain)
+    fold_padding(fast)
+    assert torch.allclose(fast(image), expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
+    strides = [module.convolution.stride for module in fast.modules() if isinstance(module, EvenPadding)]
+    assert strides == [(2, 2)] * 5
 
 
 @torch.inference_mode()

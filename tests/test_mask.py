@@ -96,6 +96,20 @@ def test_a_crop_alone_gives_what_it_gives_in_a_batch(masker, crops):
         assert np.abs(alone.visible[0] - together.visible[index]).max() < FLOOR
 
 
+def test_bfloat16_hardly_moves_the_maps(monkeypatch, crops):
+    crops = np.concatenate([crops, crops // 4, crops[:, ::-1]])
+    found = []
+    for multiplies in (False, True):
+        monkeypatch.setattr("faceqa.mask.multiplies_bfloat16", lambda multiplies=multiplies: multiplies)
+        found.append(mask.load_masker(torch.device("cpu"))(crops))
+    plain, small = found
+    assert not np.array_equal(plain.visible, small.visible)
+    for a, b in ((plain.outline, small.outline), (plain.visible, small.visible)):
+        assert np.abs(a - b).mean() < 1e-3
+        assert all(iou(x >= 0.5, y >= 0.5) > 0.998 for x, y in zip(a, b, strict=True))
+    np.testing.assert_allclose(plain.occlusion, small.occlusion, atol=0.003)
+
+
 def test_a_mirrored_crop_gives_mirrored_maps(masker, crops):
     a = masker(crops).outline >= 0.5
     b = masker(np.ascontiguousarray(crops[:, :, ::-1])).outline[:, :, ::-1] >= 0.5

@@ -253,6 +253,34 @@ def test_a_metric_of_ones_own_takes_the_place_of_dbcnn():
     assert result.percentiles == {}
 
 
+def test_what_is_submitted_gives_what_is_assessed(scorer, assessed):
+    names = ["hopper", "no_face", "collins", "hopper_mask"] * 2
+    coming = [scorer.submit(EXAMPLES / f"{name}.jpg") for name in names]
+    for name, result in zip(names, coming, strict=True):
+        result, expected = result.result(), assessed[name]
+        assert (result.verdict, result.face) == (expected.verdict, expected.face)
+        for measure in ("ser_fiq", "dbcnn", "dbcnn_unmasked", "occlusion", "cafi"):
+            value = getattr(expected, measure)
+            assert getattr(result, measure) == (value and pytest.approx(value, rel=1e-3, abs=1e-3))
+
+
+def test_only_the_scorers_own_threads_keep_to_one_core():
+    threads = torch.get_num_threads()
+
+    def threads_of_the_network(crops):
+        torch.ones(512, 512) @ torch.ones(512, 512)
+        return np.full(len(crops), torch.get_num_threads(), np.float32)
+
+    scorer = Scorer(device="cpu", iqa=threads_of_the_network)
+    coming = [scorer.submit(EXAMPLES / "hopper.jpg", unmasked=False) for _ in range(2 * threads)]
+    assert {result.result().dbcnn for result in coming} == {1}
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(scorer.assess, EXAMPLES / "hopper.jpg").result().dbcnn == threads
+    streamed = [result.dbcnn for result in scorer.assess_many([EXAMPLES / "hopper.jpg"] * 3)]
+    assert streamed == [1] * 3
+    assert torch.get_num_threads() == threads
+
+
 def test_a_failed_measure_is_never_a_pass():
     result = Scorer(device="cpu", iqa=broken).assess(EXAMPLES / "hopper.jpg")
     assert result.verdict == "error" and result.cafi is None
