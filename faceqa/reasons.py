@@ -107,6 +107,14 @@ def in_language(reason: Reason, language: Language) -> Reason:
     if language == "en" and reason.message and not reason.values:
         return reason
     message, advice = WORDINGS[reason.code][language]
-    percents = {f"{name}_percent": round(100 * value, 2) for name, value in reason.values.items()}
-    numbers = {**reason.values, **percents}
+    numbers = {**reason.values, "value": _readable(**reason.values)} if reason.values else {}
+    numbers |= {f"{name}_percent": 100 * number for name, number in numbers.items()}
     return replace(reason, message=message.format(**numbers), advice=advice.format(**numbers))
+
+
+def _readable(value: float, limit: float) -> float:
+    """A value with three significant digits, or as many more as keep it on its side of the limit."""
+    if value == int(value):
+        return value
+    shorter = (float(f"{value:.{digits}g}") for digits in range(3, 16))
+    return next((short for short in shorter if (short < limit) == (value < limit) and short != limit), value)

@@ -176,8 +176,26 @@ def test_every_reason_is_worded_in_every_language():
 def test_a_reason_keeps_its_numbers_in_another_language():
     english = judge(replace(GOOD, occlusion=0.4123), Policy()).reasons[0]
     korean = in_language(english, "ko")
-    assert "41.23 %" in english.message and "41.23%" in korean.message
+    assert "41.2 %" in english.message and "41.2%" in korean.message
+    assert english.values == korean.values == {"value": 0.4123, "limit": 0.25}
     assert in_language(korean, "en") == english
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "limit", "expected"),
+    [
+        ("low_ser_fiq", 0.1441, 0.5, "is 0.144, below 0.5"),
+        ("low_ser_fiq", 0.49996, 0.5, "is 0.49996, below 0.5"),
+        ("low_cafi", 54.99, 55.0, "CAFI 54.99, below 55"),
+        ("low_cafi", 54.99, 55.5, "CAFI 55, below 55.5"),
+        ("occluded", 0.2501, 0.25, "25.01 % of the face is covered; at most 25 %"),
+        ("occluded", 0.4292, 0.25, "42.9 % of the face is covered; at most 25 %"),
+        ("face_too_small", 96.0, 112.0, "96 px long; at least 112"),
+        ("not_among_best", 1234.0, 1000.0, "number 1234 by its CAFI; only the best 1000"),
+    ],
+)
+def test_a_reason_is_short_and_never_says_that_the_limit_is_kept(code, value, limit, expected):
+    assert expected in gate_reason(code, value, limit).message
 
 
 def test_an_error_keeps_its_sentence_in_english():
