@@ -256,27 +256,20 @@ def _pictures(seen: Inspection) -> dict[str, str]:
     """What the steps show, as data URLs: nothing is written to the disk."""
     if seen.photo is None:
         return {}
-    face = seen.assessment.face
-    if (
-        face is None
-        or seen.aligned is None
-        or seen.crop is None
-        or seen.crop_box is None
-        or seen.outline is None
-        or seen.visible is None
-        or seen.masked_face is None
-    ):
+    face, of_face = seen.assessment.face, seen.pictures
+    if face is None or of_face is None:
         return {"photo": draw.data_url(draw.jpeg(draw.annotated(seen.photo, ())))}
     shown = [*seen.faces]
     shown[seen.assessment.face_index or 0] = face
     jpegs = {
         "photo": draw.annotated(seen.photo, shown, seen.assessment.face_index or 0),
-        "crop": draw.with_pose(seen.crop, seen.crop_box, face, seen.assessment.pose),
-        "aligned": seen.aligned,
-        "plain": seen.crop,
-        "masked": seen.masked_face,
+        "crop": draw.with_pose(of_face.crop, of_face.crop_box, face, seen.assessment.pose),
+        "aligned": of_face.aligned,
+        "plain": of_face.crop,
+        "masked": of_face.masked_face,
     }
-    pngs = {"overlay": draw.mask_overlay(seen.outline, seen.visible), "masked_file": seen.masked_face}
+    overlay = draw.mask_overlay(of_face.outline, of_face.visible)
+    pngs = {"overlay": overlay, "masked_file": of_face.masked_face}
     return {
         **{name: draw.data_url(draw.jpeg(picture)) for name, picture in jpegs.items()},
         **{name: draw.data_url(draw.png(picture)) for name, picture in pngs.items()},

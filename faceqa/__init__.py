@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from faceqa.errors import DeviceError, FaceqaError, ImageError, NoFaceError, PolicyError, WeightsError
 from faceqa.fusion import judge, rejudge
-from faceqa.types import Assessment, Face, Inspection, Measures, Policy, Pose, Reason, Verdict
+from faceqa.types import Assessment, Face, FacePictures, Inspection, Measures, Policy, Pose, Reason, Verdict
 
 if TYPE_CHECKING:
     from faceqa.scorer import Scorer
@@ -19,6 +19,7 @@ __all__ = [
     "Assessment",
     "DeviceError",
     "Face",
+    "FacePictures",
     "FaceqaError",
     "ImageError",
     "Inspection",

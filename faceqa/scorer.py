@@ -29,7 +29,16 @@ from faceqa.mask import load_masker, remove_background
 from faceqa.pose import head_pose
 from faceqa.reasons import plain_reason
 from faceqa.ser_fiq import load_ser_fiq
-from faceqa.types import MEASURE_DECIMALS, Assessment, Face, Inspection, Language, Policy, Reason
+from faceqa.types import (
+    MEASURE_DECIMALS,
+    Assessment,
+    Face,
+    FacePictures,
+    Inspection,
+    Language,
+    Policy,
+    Reason,
+)
 
 Device = Literal["auto", "cpu", "cuda"]
 T = TypeVar("T")
@@ -322,12 +331,14 @@ class Scorer:
                 assessment=self._conclude(
                     candidate.result, {name: float(values[i]) for name, values in scores.items()}, shares
                 ),
-                aligned=candidate.aligned,
-                crop=candidate.crop.image,
-                crop_box=candidate.crop.box,
-                outline=masks.outline[i],
-                visible=masks.visible[i],
-                masked_face=masked_faces[i],
+                pictures=FacePictures(
+                    aligned=candidate.aligned,
+                    crop=candidate.crop.image,
+                    crop_box=candidate.crop.box,
+                    outline=masks.outline[i],
+                    visible=masks.visible[i],
+                    masked_face=masked_faces[i],
+                ),
             )
             for i, candidate in enumerate(candidates)
         ]

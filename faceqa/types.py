@@ -277,15 +277,10 @@ class Assessment:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Inspection:
-    """An assessment with the pictures that it was made from.
-
-    The pictures are None where there is no face; the photo only where it could not be read.
+class FacePictures:
+    """What the stages saw of a face.
 
     Attributes:
-        assessment: As `Scorer.assess` gives it.
-        photo: The upright photo: RGB uint8 (H, W, 3).
-        faces: Every face of the photo, the largest first.
         aligned: What the embedding network saw: RGB uint8 (112, 112, 3).
         crop: The square around the face: RGB uint8 (384, 384, 3).
         crop_box: Where that square lies in the photo: (x1, y1, x2, y2) in px, may reach beyond its border.
@@ -295,15 +290,29 @@ class Inspection:
         masked_face: What DBCNN scored, the crop without its background: RGB uint8 (384, 384, 3).
     """
 
+    aligned: np.ndarray
+    crop: np.ndarray
+    crop_box: Box
+    outline: np.ndarray
+    visible: np.ndarray
+    masked_face: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inspection:
+    """An assessment with the pictures that it was made from.
+
+    Attributes:
+        assessment: As `Scorer.assess` gives it.
+        photo: The upright photo, RGB uint8 (H, W, 3); None where it could not be read.
+        faces: Every face of the photo, the largest first.
+        pictures: Of the assessed face; None where there is none.
+    """
+
     assessment: Assessment
     photo: np.ndarray | None = None
     faces: tuple[Face, ...] = ()
-    aligned: np.ndarray | None = None
-    crop: np.ndarray | None = None
-    crop_box: Box | None = None
-    outline: np.ndarray | None = None
-    visible: np.ndarray | None = None
-    masked_face: np.ndarray | None = None
+    pictures: FacePictures | None = None
 
 
 def _face_dict(face: Face) -> dict[str, Any]:

@@ -191,7 +191,7 @@ def test_an_image_that_is_not_there_keeps_its_reason(scorer):
 
 def test_prepared_crops_score_like_the_photo(scorer, assessed):
     inspections = [scorer.inspect(EXAMPLES / f"{name}.jpg") for name in ("hopper", "collins")]
-    crops = np.stack([inspection.crop for inspection in inspections])
+    crops = np.stack([inspection.pictures.crop for inspection in inspections])
     for result, inspection in zip(scorer.assess_crops(crops, unmasked=True), inspections, strict=True):
         whole = inspection.assessment
         assert (result.width, result.height) == (384, 384)
@@ -212,14 +212,17 @@ def test_an_inspection_holds_the_pictures_of_the_assessment(scorer, assessed, ho
     del ours["timings_ms"], theirs["timings_ms"]
     assert ours == theirs
     assert np.array_equal(seen.photo, hopper) and len(seen.faces) == 1
-    assert seen.crop.shape == seen.masked_face.shape == (384, 384, 3)
-    outside = seen.outline < 0.5
-    assert not seen.masked_face[outside].any() and seen.masked_face[~outside].any()
-    x1, y1, x2, y2 = seen.crop_box
+    pictures = seen.pictures
+    assert pictures.aligned.shape == (112, 112, 3)
+    assert pictures.crop.shape == pictures.masked_face.shape == (384, 384, 3)
+    outside = pictures.outline < 0.5
+    assert not pictures.masked_face[outside].any() and pictures.masked_face[~outside].any()
+    assert (pictures.visible <= pictures.outline).all()
+    x1, y1, x2, y2 = pictures.crop_box
     face = seen.assessment.face.box
     assert x1 < face[0] and y1 < face[1] and x2 > face[2] and y2 > face[3]
     part = hopper[round(y1 + 0.5) : round(y2 + 0.5), round(x1 + 0.5) : round(x2 + 0.5)]
-    assert np.abs(cv2.resize(part, (384, 384)).astype(int) - seen.crop).mean() < 3
+    assert np.abs(cv2.resize(part, (384, 384)).astype(int) - pictures.crop).mean() < 3
 
 
 def test_another_face_can_be_inspected(scorer):
@@ -233,7 +236,7 @@ def test_another_face_can_be_inspected(scorer):
 
 def test_there_is_nothing_to_inspect_without_a_face(scorer):
     seen = scorer.inspect(EXAMPLES / "no_face.jpg")
-    assert seen.assessment.verdict == "reject" and seen.photo is not None and seen.crop is None
+    assert seen.assessment.verdict == "reject" and seen.photo is not None and seen.pictures is None
     seen = scorer.inspect(b"no image")
     assert seen.assessment.verdict == "error" and seen.photo is None
 
