@@ -20,7 +20,13 @@ from faceqa.alignment import check_crops
 from faceqa.errors import FaceqaError
 from faceqa.networks.batches import batches
 from faceqa.networks.dbcnn import DbcnnNet
-from faceqa.networks.folding import Bfloat16, fold_padding, folded, multiplies_bfloat16
+from faceqa.networks.folding import (
+    Bfloat16,
+    fold_padding,
+    folded,
+    fuse_activations,
+    multiplies_bfloat16,
+)
 from faceqa.networks.loading import load_strictly
 
 Iqa = Callable[[np.ndarray], np.ndarray]
@@ -111,6 +117,8 @@ def load_iqa(
         # The first convolution stays as it is: most of the error would come from rounding the pixels. What is
         # left is below 0.04 points on the portraits in examples/ and all steps of their stress tests.
         net.features2 = nn.Sequential(net.features2[0], Bfloat16(net.features2[1:]))
+    if torch.device(device).type == "cpu":
+        fuse_activations(net)
     return Dbcnn(net, device)
 
 

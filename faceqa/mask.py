@@ -23,7 +23,7 @@ from faceqa import weights
 from faceqa.alignment import check_crops
 from faceqa.networks.batches import batches
 from faceqa.networks.face_mask import FaceMaskNet
-from faceqa.networks.folding import Bfloat16, folded, multiplies_bfloat16
+from faceqa.networks.folding import Bfloat16, folded, fuse_activations, multiplies_bfloat16
 from faceqa.networks.loading import load_strictly
 
 INPUT_SIZE = 256
@@ -104,8 +104,10 @@ def load_masker(device: torch.device) -> FaceMasker:
     load_strictly(network, load_file(weights.fetch(weights.find("face_mask", "open"))))
     network = folded(network.eval())
     network.fold_upsampling()
-    if device.type == "cpu" and multiplies_bfloat16():
-        network.unet.decoder = Bfloat16(network.unet.decoder)
+    if device.type == "cpu":
+        if multiplies_bfloat16():
+            network.unet.decoder = Bfloat16(network.unet.decoder)
+        fuse_activations(network)
     return FaceMasker(network, device)
 
 

@@ -1,4 +1,5 @@
 import copy
+from functools import partial
 
 import pytest
 import torch
@@ -7,7 +8,7 @@ from torch import nn
 
 from faceqa.networks.dbcnn import DbcnnNet
 from faceqa.networks.face_mask import FaceMaskNet
-from faceqa.networks.folding import EvenPadding, fold_padding, folded
+from faceqa.networks.folding import EvenPadding, FusedConvolution, fold_padding, folded, fuse_activations
 from faceqa.networks.sface import SFace
 
 
@@ -49,7 +50,7 @@ def test_folded_padding_gives_the_same(sides):
     fast = copy.deepcopy(plain)
     fold_padding(fast)
     assert torch.allclose(fast(image), expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
-    strides = [module.convolution.stride for module in fast.modules() if isinstance(module, EvenPadding)]
+    strides = [module.odd.stride for module in fast.modules() if isinstance(module, EvenPadding)]
     assert strides == [(2, 2)] * 5
 
 
@@ -61,3 +62,23 @@ def test_folded_upsampling_gives_the_same():
     fast.fold_upsampling()
     assert torch.allclose(fast(image), expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
     assert not any(isinstance(module, UnetDecoderBlock) for module in fast.modules())
+
+
+@pytest.mark.parametrize(
+    ("network", "left"), [(FaceMaskNet, 0), (DbcnnNet, 5), (partial(DbcnnNet, "vgg16"), 0)]
+)
+@torch.inference_mode()
+def test_fused_activations_give_the_same(network, left):
+    plain, image = used(network(), 2, 3, 64, 96)
+    expected = folded(plain)(image)
+    fast = copy.deepcopy(plain)
+    fold_padding(fast)
+    fuse_activations(fast)
+    floor = 1e-4 * float(expected.abs().max())
+    for _ in range(2):
+        assert torch.allclose(fast(image), expected, rtol=1e-3, atol=floor)
+    odd = image[:1, :, :63, :65] if network is not FaceMaskNet else image[:1]
+    assert torch.allclose(fast(odd), plain(odd), rtol=1e-3, atol=floor)
+    assert any(isinstance(module, FusedConvolution) for module in fast.modules())
+    kept = [module for module in fast.modules() if isinstance(module, nn.Conv2d)]
+    assert len(kept) == left  # for maps with odd sides
