@@ -116,14 +116,15 @@ class FusedConvolution(nn.Module):
             self._activation = ("hardtanh", [0.0, 6.0])
         elif activation is not None:
             self._activation = ("relu", [])
-        self._packed: dict[torch.Size, Tensor] = {}
+        self._packed: dict[tuple[torch.Size, int], Tensor] = {}
 
     def forward(self, x: Tensor) -> Tensor:
         """As the two of them."""
-        weight = self._packed.get(x.shape)
+        size = x.shape, torch.get_num_threads()  # what the layout depends on
+        weight = self._packed.get(size)
         if weight is None:
             weight = torch.ops.mkldnn._reorder_convolution_weight(self._weight, *self._place, x.shape)
-            self._packed[x.shape] = weight
+            self._packed[size] = weight
         return torch.ops.mkldnn._convolution_pointwise(
             x, weight, self._bias, *self._place, *self._activation, ""
         )
