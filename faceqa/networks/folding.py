@@ -2,8 +2,8 @@
 
 A batch norm at inference is affine, so the convolution before it can take it over; convolutions run faster
 with the channels of a pixel side by side in memory, without a padded copy of what they read, and with the
-activation after them in the same pass. All this changes a result by rounding only. Where the processor multiplies bfloat16 matrices, so does `Bfloat16`,
-several times faster, with 8 bits of precision.
+activation after them in the same pass. All this changes a result by rounding only. Where the processor
+multiplies bfloat16 matrices, so does `Bfloat16`, several times faster, with 8 bits of precision.
 """
 
 from __future__ import annotations
