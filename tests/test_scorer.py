@@ -176,10 +176,11 @@ def test_a_stream_keeps_order_and_reads_only_a_little_ahead(scorer):
 
 
 def test_closing_a_stream_ends_its_threads(scorer):
+    before = threading.enumerate()
     stream = scorer.assess_many(itertools.repeat(EXAMPLES / "no_face.jpg"))
     next(stream)
-    readers = [thread for thread in threading.enumerate() if thread.name.startswith("faceqa")]
-    assert readers
+    readers = [thread for thread in threading.enumerate() if thread not in before]
+    assert readers and all(thread.name.startswith("faceqa") for thread in readers)
     stream.close()
     assert not any(thread.is_alive() for thread in readers)
 
