@@ -113,11 +113,11 @@ def load_iqa(
         load_strictly(net, load_file(path))
     net = folded(net.eval())
     fold_padding(net)
-    if models == "open" and torch.device(device).type == "cpu" and multiplies_bfloat16():
-        # The first convolution stays as it is: most of the error would come from rounding the pixels. What is
-        # left is below 0.04 points on the portraits in examples/ and all steps of their stress tests.
-        net.features2 = nn.Sequential(net.features2[0], Bfloat16(net.features2[1:]))
     if torch.device(device).type == "cpu":
+        if models == "open" and multiplies_bfloat16():
+            # The first convolution stays as it is: most of the error would come from rounding the pixels.
+            # What is left is below 0.04 points on the portraits in examples/ and their stress tests.
+            net.features2 = nn.Sequential(net.features2[0], Bfloat16(net.features2[1:]))
         fuse_activations(net)
     return Dbcnn(net, device)
 

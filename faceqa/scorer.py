@@ -60,6 +60,8 @@ FACES_AT_ONCE = 16
 READERS = 4
 """Threads of a stream that decode images and find the faces while a GPU runs the networks."""
 
+_one_pool_at_a_time = Lock()
+
 
 class Scorer:
     """Assesses faces. Loads its models once; nothing is random, the same photo gives the same numbers.
@@ -406,9 +408,6 @@ def _one_core_each() -> ThreadPoolExecutor:
         started.wait()
         torch.set_num_threads(threads)  # what one thread sets, those take over that are made after it
     return pool
-
-
-_one_pool_at_a_time = Lock()
 
 
 def _run_alone() -> None:

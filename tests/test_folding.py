@@ -8,7 +8,14 @@ from torch import nn
 
 from faceqa.networks.dbcnn import DbcnnNet
 from faceqa.networks.face_mask import FaceMaskNet
-from faceqa.networks.folding import EvenPadding, FusedConvolution, fold_padding, folded, fuse_activations
+from faceqa.networks.folding import (
+    MOST_LAYOUTS,
+    EvenPadding,
+    FusedConvolution,
+    fold_padding,
+    folded,
+    fuse_activations,
+)
 from faceqa.networks.sface import SFace
 
 
@@ -82,3 +89,13 @@ def test_fused_activations_give_the_same(network, left):
     assert any(isinstance(module, FusedConvolution) for module in fast.modules())
     kept = [module for module in fast.modules() if isinstance(module, nn.Conv2d)]
     assert len(kept) == left  # for maps with odd sides
+
+
+@torch.inference_mode()
+def test_a_fused_convolution_keeps_few_layouts():
+    plain = nn.Conv2d(3, 8, 3, padding=1)
+    fast = FusedConvolution(plain, nn.ReLU())
+    for side in range(16, 16 + 3 * MOST_LAYOUTS):
+        image = torch.rand(1, 3, side, side)
+        assert torch.allclose(fast(image), plain(image).relu(), atol=1e-5)
+        assert 0 < len(fast._packed) <= MOST_LAYOUTS

@@ -18,6 +18,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 Network = TypeVar("Network", bound=nn.Module)
 
+MOST_LAYOUTS = 4
+"""Of a convolution's weights that are kept, one for each size of its input and number of threads."""
+
 
 def folded(network: Network) -> Network:
     """Fold every batch norm that follows a convolution in its module into it; changes the network itself.
@@ -123,6 +126,8 @@ class FusedConvolution(nn.Module):
         size = x.shape, torch.get_num_threads()  # what the layout depends on
         weight = self._packed.get(size)
         if weight is None:
+            if len(self._packed) >= MOST_LAYOUTS:
+                self._packed.clear()
             weight = torch.ops.mkldnn._reorder_convolution_weight(self._weight, *self._place, x.shape)
             self._packed[size] = weight
         return torch.ops.mkldnn._convolution_pointwise(
