@@ -1,0 +1,30 @@
+"""The numbers of the examples are what they were: see golden.py."""
+
+import json
+
+import golden
+import pytest
+
+KNOWN = json.loads(golden.GOLDEN.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def now(scorer):
+    return golden.golden(scorer)
+
+
+def test_every_example_is_guarded(now):
+    assert now.keys() == KNOWN.keys() >= {path.stem for path in golden.EXAMPLES.glob("*.jpg")}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_the_numbers_and_verdicts_are_what_they_were(now, name):
+    assert len(now[name]) == len(KNOWN[name])
+    for face, known in zip(now[name], KNOWN[name], strict=True):
+        assert face.keys() == known.keys()
+        for measure, value in known.items():
+            tolerance = golden.TOLERANCES.get(measure)
+            if tolerance is None or value is None:
+                assert face[measure] == value, measure
+            else:
+                assert face[measure] == pytest.approx(value, abs=tolerance), measure
