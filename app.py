@@ -27,7 +27,7 @@ from demo.photo import EXAMPLES, photo_tab
 from demo.wording import DEFAULT, page_translations, say, say_html, text, translated
 from demo.zerogpu import IS_HERE as ON_ZEROGPU
 from faceqa import Scorer
-from faceqa.types import Language
+from faceqa.languages import Language
 
 MAX_FILE_SIZE = f"{MOST_MEGABYTES_A_FILE}mb"
 

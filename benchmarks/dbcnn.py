@@ -39,9 +39,9 @@ from scipy.optimize import curve_fit
 from scipy.stats import pearsonr, spearmanr
 from series import cut
 
-from faceqa.alignment import CROP_SIZE
-from faceqa.iqa import Dbcnn, Iqa, load_iqa
-from faceqa.mask import load_masker, remove_background
+from faceqa.faces.alignment import CROP_SIZE
+from faceqa.measures.perceptual import Dbcnn, Iqa, load_iqa
+from faceqa.faces.mask import load_masker, remove_background
 from faceqa.networks.dbcnn import DbcnnNet
 
 PUBLISHED = {

@@ -35,7 +35,8 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from checkout import ROOT, free_port, serving
 from files import camera_film, camera_frame
 
-from faceqa import Scorer, image
+from faceqa import Scorer
+from faceqa.reading import image
 
 REPEATS = 7
 LIVE_SECONDS = 20

@@ -22,9 +22,9 @@ import cv2
 import numpy as np
 from report import machine, write
 
-from faceqa import image
-from faceqa.detection import MIN_CONFIDENCE, Detector, load_detector
-from faceqa.sources import image_files
+from faceqa.reading import image
+from faceqa.faces.detection import MIN_CONFIDENCE, Detector, load_detector
+from faceqa.reading.sources import image_files
 from faceqa.types import Face
 
 INPUT_WIDTHS = (8, 10, 12, 14, 16, 20, 24, 32, 64, 128, 256, 384, 448, 512, 640, 768)

@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "training/face_mask"))
 from report import machine, write
 from samples import Faces, Sample
 
-from faceqa.alignment import CROP_SIZE
-from faceqa.mask import THRESHOLD, FaceMasker, load_masker
+from faceqa.faces.alignment import CROP_SIZE
+from faceqa.faces.mask import THRESHOLD, FaceMasker, load_masker
 
 SAMPLES = 150
 """Of each kind."""

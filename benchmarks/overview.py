@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from report import RESULTS
 
 from faceqa import Assessment, Scorer, image
-from faceqa.alignment import crop_face, transform_points
+from faceqa.faces.alignment import crop_face, transform_points
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SHOWN = {

@@ -39,10 +39,10 @@ import numpy as np
 import torch
 from report import machine, write
 
-from faceqa import image
-from faceqa.detection import load_detector
-from faceqa.pose import MODEL, head_pose
-from faceqa.sources import image_files
+from faceqa.reading import image
+from faceqa.faces.detection import load_detector
+from faceqa.faces.pose import MODEL, head_pose
+from faceqa.reading.sources import image_files
 from faceqa.types import Face
 
 MIN_WIDTH = 64  # px of a face in the photo

@@ -34,9 +34,9 @@ sys.path.append(str(Path(__file__).parents[1] / "training/calibration"))
 from distortions import at_lines
 from faces import unseen
 
-from faceqa.detection import Detector, load_detector
+from faceqa.faces.detection import Detector, load_detector
 from faceqa.scorer import Scorer
-from faceqa.stress import with_mask
+from faceqa.evaluation.stress import with_mask
 from faceqa.types import Assessment
 
 FACES = 671

@@ -21,10 +21,10 @@ import cv2
 import numpy as np
 from report import machine, write
 
-from faceqa import image
-from faceqa.alignment import CROP_SIZE, crop_face
-from faceqa.detection import load_detector
-from faceqa.journal import JOURNAL, read_journal
+from faceqa.reading import image
+from faceqa.faces.alignment import CROP_SIZE, crop_face
+from faceqa.faces.detection import load_detector
+from faceqa.curation.journal import JOURNAL, read_journal
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PORTRAITS = ("hopper", "collins", "hopper_360p", "hopper_dark", "collins_mask", "no_face")

@@ -23,10 +23,10 @@ import numpy as np
 import torch
 from report import machine, write
 
-from faceqa import image
-from faceqa.alignment import align
-from faceqa.detection import load_detector
-from faceqa.ser_fiq import PASSES, SerFiq, load_ser_fiq
+from faceqa.reading import image
+from faceqa.faces.alignment import align
+from faceqa.faces.detection import load_detector
+from faceqa.measures.ser_fiq import PASSES, SerFiq, load_ser_fiq
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PORTRAITS = ("hopper", "collins", "hopper_360p", "collins_mask")

@@ -30,15 +30,15 @@ import numpy as np
 import torch
 from report import machine, write
 
-from faceqa import image
-from faceqa.alignment import align, crop_face
-from faceqa.detection import load_detector
-from faceqa.iqa import Dbcnn
-from faceqa.mask import load_masker, remove_background
+from faceqa.reading import image
+from faceqa.faces.alignment import align, crop_face
+from faceqa.faces.detection import load_detector
+from faceqa.measures.perceptual import Dbcnn
+from faceqa.faces.mask import load_masker, remove_background
 from faceqa.networks.dbcnn import DbcnnNet
 from faceqa.scorer import Scorer
-from faceqa.ser_fiq import PASSES, SerFiq, load_ser_fiq
-from faceqa.sources import Sampling, named_images
+from faceqa.measures.ser_fiq import PASSES, SerFiq, load_ser_fiq
+from faceqa.reading.sources import Sampling, named_images
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PORTRAITS = ("hopper", "collins", "hopper_360p", "hopper_dark")

@@ -9,7 +9,7 @@ import gradio as gr
 
 from demo.wording import say, say_html, text
 from faceqa import Policy, weights
-from faceqa.types import Language
+from faceqa.languages import Language
 
 API_EXAMPLE = """\
 # Python: pip install gradio_client

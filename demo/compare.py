@@ -16,8 +16,8 @@ from demo.photo import EXAMPLES, MODEL_QUEUE, SECONDS_KEPT, Held, PhotoTab
 from demo.policy import policy_of
 from demo.wording import error_message, say, say_html, text, words
 from faceqa import Assessment, Policy, Scorer, draw, plots, stress
-from faceqa.fusion import cafi
-from faceqa.types import Language
+from faceqa.verdict.judge import cafi
+from faceqa.languages import Language
 
 FEWEST, MOST = 2, 6
 

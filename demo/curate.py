@@ -27,11 +27,11 @@ from demo.zerogpu import BATCH_SECONDS, lend_gpu
 from faceqa import Policy, Scorer, draw, image, plots
 from faceqa.curation import Selection, publish, select
 from faceqa.errors import ImageError
-from faceqa.fusion import cafi
-from faceqa.image import NamedImage
-from faceqa.journal import JOURNAL, Journal, Settings, read_journal
-from faceqa.sources import Sampling, count_images, named_images
-from faceqa.table import Row
+from faceqa.verdict.judge import cafi
+from faceqa.reading.image import NamedImage
+from faceqa.curation.journal import JOURNAL, Journal, Settings, read_journal
+from faceqa.reading.sources import Sampling, count_images, named_images
+from faceqa.curation.table import Row
 from faceqa.types import Face, Language
 
 SAMPLING = Sampling(fps=2.0)

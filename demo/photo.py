@@ -323,7 +323,7 @@ def _pass_rate(scorer: Scorer, policy: Policy) -> float | None:
 
 
 def _example_thumbnails() -> dict[str, str]:
-    from faceqa import image
+    from faceqa.reading import image
 
     return {
         name: draw.data_url(draw.jpeg(draw.reduced(image.load(EXAMPLES / f"{name}.jpg"), EXAMPLE_SIDE), 85))

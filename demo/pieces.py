@@ -8,8 +8,8 @@ from html import escape
 from urllib.parse import quote
 
 from demo.wording import text
-from faceqa import plots
-from faceqa.fusion import MIN_FACE_SIZE, cafi
+from demo import plots
+from faceqa.verdict.judge import cafi
 from faceqa.types import Assessment, Decision, Face, Language, Policy, Pose
 
 STEPS = ("photo", "crop", "ser_fiq", "mask", "dbcnn", "cafi")

@@ -9,8 +9,8 @@ from typing import Any
 import gradio as gr
 
 from demo.wording import say
-from faceqa.fusion import PRESETS
-from faceqa.types import Policy
+from faceqa.verdict.policy import PRESETS
+from faceqa.verdict.policy import Policy
 
 MIN_WEIGHT = 0.0
 MAX_WEIGHT = 3.0

@@ -19,7 +19,7 @@ from gradio.i18n import I18nData
 from demo.limits import MOST_IMAGES, MOST_MEGABYTES, MOST_MEGABYTES_A_FILE
 from faceqa.errors import FaceqaError
 from faceqa.fusion import MIN_FACE_SIZE
-from faceqa.reasons import LANGUAGES, WORDINGS
+from faceqa.verdict.reasons import LANGUAGES, WORDINGS
 from faceqa.types import Language, Policy
 
 DEFAULT: Language = "en"

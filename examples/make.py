@@ -16,9 +16,9 @@ import numpy as np
 import skimage.data
 from matplotlib.cbook import get_sample_data
 
-from faceqa import image
-from faceqa.detection import Detector, load_detector
-from faceqa.stress import with_mask
+from faceqa.reading import image
+from faceqa.faces.detection import Detector, load_detector
+from faceqa.evaluation.stress import with_mask
 
 FOLDER = Path(__file__).parent
 JPEG_QUALITY = 95

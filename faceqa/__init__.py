@@ -6,23 +6,43 @@ assessment = Scorer().assess("face.jpg")
 print(assessment.verdict, assessment.cafi, [reason.message for reason in assessment.reasons])
 """
 
+from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from faceqa.errors import DeviceError, FaceqaError, ImageError, NoFaceError, PolicyError, WeightsError
-from faceqa.fusion import judge, rejudge
-from faceqa.types import Assessment, Face, FacePictures, Inspection, Measures, Policy, Pose, Reason, Verdict
+from faceqa.calibration import rejudge
+from faceqa.errors import (
+    CurationError,
+    DeviceError,
+    FaceqaError,
+    ImageError,
+    MeasureError,
+    NoFaceError,
+    PolicyError,
+    TableError,
+    WeightsError,
+)
+from faceqa.types import Assessment, Face, FacePictures, Inspection, Measures, Pose, Reason, Verdict
+from faceqa.verdict.judge import judge
+from faceqa.verdict.policy import PRESETS, Policy
 
 if TYPE_CHECKING:
+    from faceqa.curation.run import curate
     from faceqa.scorer import Scorer
 
+__version__ = version("faceqa")
+
 __all__ = [
+    "PRESETS",
     "Assessment",
+    "CurationError",
     "DeviceError",
     "Face",
     "FacePictures",
     "FaceqaError",
     "ImageError",
     "Inspection",
+    "MeasureError",
     "Measures",
     "NoFaceError",
     "Policy",
@@ -30,17 +50,20 @@ __all__ = [
     "Pose",
     "Reason",
     "Scorer",
+    "TableError",
     "Verdict",
     "WeightsError",
+    "__version__",
+    "curate",
     "judge",
     "rejudge",
 ]
 
+_LATER = {"Scorer": "faceqa.scorer", "curate": "faceqa.curation.run"}
+"""What brings torch and OpenCV along, which take seconds: only whoever asks for it waits."""
+
 
 def __getattr__(name: str) -> Any:
-    # Scorer brings torch and OpenCV along, which take seconds: only whoever asks for it waits.
-    if name == "Scorer":
-        from faceqa.scorer import Scorer
-
-        return Scorer
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module 'faceqa' has no attribute {name!r}")

@@ -48,3 +48,7 @@ class NoFaceError(FaceqaError):
 
 class PolicyError(FaceqaError):
     """A setting of the verdict is out of its range. `code` is `bad_policy`."""
+
+
+class MeasureError(FaceqaError):
+    """A measure is out of its range. `code` is `bad_measure`."""

@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from importlib import import_module
 from itertools import chain, islice
 from threading import Barrier, Lock
 from typing import Literal, TypeVar
@@ -17,36 +18,28 @@ from typing import Literal, TypeVar
 import numpy as np
 import torch
 
-from faceqa import fusion, weights
-from faceqa import image as images
-from faceqa.alignment import FaceCrop, align, crop_face, whole_crop
-from faceqa.calibration import load_calibration
-from faceqa.detection import load_detector
-from faceqa.errors import DeviceError, ImageError, NoFaceError
-from faceqa.image import ImageSource, NamedImage
-from faceqa.iqa import Iqa, load_iqa
-from faceqa.mask import load_masker, remove_background
-from faceqa.pose import head_pose
-from faceqa.reasons import plain_reason
-from faceqa.ser_fiq import load_ser_fiq
-from faceqa.types import (
-    MEASURE_DECIMALS,
-    Assessment,
-    Face,
-    FacePictures,
-    Inspection,
-    Language,
-    Policy,
-    Reason,
-)
+from faceqa import calibration, weights
+from faceqa.engines.torch import check_crops
+from faceqa.errors import DeviceError, ImageError, MeasureError, NoFaceError
+from faceqa.faces.alignment import FaceCrop, align, crop_face, whole_crop
+from faceqa.faces.detection import load_detector
+from faceqa.faces.mask import load_masker, remove_background
+from faceqa.faces.pose import head_pose
+from faceqa.languages import Language
+from faceqa.measures.batch import FaceBatch, Iqa, Measurement, Setup
+from faceqa.measures.registry import MEASURES
+from faceqa.reading import image as images
+from faceqa.reading.image import ImageSource, NamedImage
+from faceqa.types import Assessment, Face, FacePictures, Inspection, Reason
+from faceqa.verdict.judge import judge
+from faceqa.verdict.policy import Policy
+from faceqa.verdict.reasons import plain_reason
 
 Device = Literal["auto", "cpu", "cuda"]
 T = TypeVar("T")
 U = TypeVar("U")
 
 ROLES: tuple[weights.Role, ...] = ("detection", "embedding", "face_mask", "iqa")
-
-DECIMALS = {**MEASURE_DECIMALS, "dbcnn_unmasked": MEASURE_DECIMALS["dbcnn"]}
 
 BATCH_SIZE = 8
 """Images of a stream that come back together."""
@@ -60,6 +53,9 @@ FACES_AT_ONCE = 16
 READERS = 4
 """Threads of a stream that decode images and find the faces while a GPU runs the networks."""
 
+MOST_SECONDS_TO_START = 60.0
+"""Until every thread of a pool runs."""
+
 _one_pool_at_a_time = Lock()
 
 
@@ -72,6 +68,8 @@ class Scorer:
         policy: What the verdicts go by.
         device: Where the networks run.
         models: Name of the weights by role.
+        model_set: The model set, "open" or "research".
+        iqa: Name of the metric in the place of DBCNN; None for DBCNN.
         calibration: Reference populations for these models; None where none was made for them.
     """
 
@@ -89,34 +87,37 @@ class Scorer:
             models: "open", the default, offline and permissive; or "research", downloaded once, for
                 non-commercial research.
             policy: What the verdicts go by; by default the reference system's.
-            iqa: Another perceptual metric in the place of DBCNN: its name for `iqa.load_iqa`, or a function
-                from RGB uint8 (N, 384, 384, 3) to scores (N,), higher is better.
+            iqa: Another perceptual metric in the place of DBCNN: its name for
+                `measures.perceptual.load_iqa`, or a function from RGB uint8 (N, 384, 384, 3) to scores (N,),
+                higher is better.
 
         Raises:
             DeviceError: when there is no such device.
             WeightsError: when weights are missing or wrong.
         """
         self.policy = policy or Policy()
+        self.model_set = models
         self.device = _device(device)
         roles = ROLES if iqa is None else ROLES[:-1]
         self.models = {str(role): weights.find(role, models).name for role in roles}
         self._detector = load_detector(models)
-        self._ser_fiq = load_ser_fiq(models, self.device)
         self._masker = load_masker(self.device)
-        if iqa is None or isinstance(iqa, str):
-            self._iqa: Iqa = load_iqa(models, self.device, iqa)
-        else:
-            self._iqa = iqa
-        if iqa is not None:
-            self.models["iqa"] = iqa if isinstance(iqa, str) else getattr(iqa, "__name__", type(iqa).__name__)
-        self.calibration = load_calibration(self.models)
+        self._measurements = _measurements(Setup(models, self.device, iqa))
+        self.iqa = (
+            iqa if iqa is None or isinstance(iqa, str) else getattr(iqa, "__name__", type(iqa).__name__)
+        )
+        if self.iqa is not None:
+            self.models["iqa"] = self.iqa
+        self.calibration = calibration.load_calibration(self.models)
+        self._pool: ThreadPoolExecutor | None = None
+        self._making_pool = Lock()
 
     def assess(self, image: ImageSource, name: str | None = None, unmasked: bool = True) -> Assessment:
         """Assess the largest face of an image.
 
         Args:
-            image: Anything that `faceqa.image.load` takes: a path, bytes, a binary file, a Pillow image or an
-                array, RGB.
+            image: Anything that `faceqa.reading.image.load` takes: a path, bytes, a binary file, a Pillow
+                image or an array, RGB.
             name: What to call the image in the result; by default its path.
             unmasked: Whether to score the crop with its background, too.
 
@@ -134,7 +135,7 @@ class Scorer:
         Each core works on an image of its own: with as many images on the way as there are cores, more of
         them are done in a second than with `assess`, but each takes longer. See `assess`.
         """
-        return self._cores.submit(self.assess, image, name, unmasked)
+        return self._cores().submit(self.assess, image, name, unmasked)
 
     def assess_faces(
         self, image: ImageSource, name: str | None = None, unmasked: bool = True
@@ -196,8 +197,9 @@ class Scorer:
         Raises:
             ValueError: when the array is not of that shape and type.
         """
-        if crops.ndim != 4 or crops.shape[1] != crops.shape[2] or crops.shape[3] != 3:
-            raise ValueError(f"face crops are uint8 (N, S, S, 3), not {crops.dtype} {crops.shape}")
+        check_crops(crops)
+        if crops.shape[1] != crops.shape[2]:
+            raise ValueError(f"face crops are square, (N, S, S, 3), not {crops.shape}")
         names = [str(number) for number in range(len(crops))] if names is None else names
         named = (NamedImage(name, crop) for name, crop in zip(names, crops, strict=True))
         batches = self._batches(named, partial(self._find, most=1, is_crop=True), BATCH_SIZE, unmasked)
@@ -229,15 +231,13 @@ class Scorer:
 
     def rejudge(self, assessment: Assessment, policy: Policy, language: Language = "en") -> Assessment:
         """The same assessment under another policy or in another language; no model runs."""
-        judged = fusion.rejudge(assessment, policy, language)
-        measures = assessment.measures
-        if measures is None or self.calibration is None:
-            return judged
-        return replace(judged, percentiles=self.calibration.percentiles(measures, policy))
+        return calibration.rejudge(assessment, policy, language)
 
-    @cached_property
     def _cores(self) -> ThreadPoolExecutor:
-        return _one_core_each()
+        with self._making_pool:
+            if self._pool is None:
+                self._pool, _ = _one_core_each()
+            return self._pool
 
     def _batches(
         self,
@@ -247,13 +247,14 @@ class Scorer:
         unmasked: bool,
     ) -> Iterator[list[list[Assessment]]]:
         if self.device.type == "cpu":
-            with _closing(_one_core_each()) as cores:
-                done = _ahead(cores, lambda image: self._measure([find(image)], unmasked), images)
+            pool, threads = _one_core_each()
+            with _closing(pool) as cores:
+                done = _ahead(cores, lambda image: self._measure([find(image)], unmasked), images, threads)
                 while batch := list(islice(done, batch_size)):
                     yield [results for (results,) in batch]
         else:
             with _closing(ThreadPoolExecutor(READERS, POOL)) as readers:
-                found = _ahead(readers, find, images, batch_size)
+                found = _ahead(readers, find, images, max(READERS, batch_size))
                 while candidates := list(islice(found, batch_size)):
                     yield self._measure(candidates, unmasked)
 
@@ -284,8 +285,8 @@ class Scorer:
         return photo, replace(result, width=photo.shape[1], height=photo.shape[0])
 
     def _without_face(self, result: Assessment) -> Assessment:
-        verdict = fusion.judge(None, self.policy)
-        return replace(result, verdict=verdict.decision, reasons=verdict.reasons)
+        verdict = judge(None, self.policy)
+        return replace(result, verdict=verdict.decision, reasons=verdict.reasons, policy=asdict(self.policy))
 
     def _cut_out(
         self, photo: np.ndarray, faces: list[Face], index: int, result: Assessment, is_crop: bool = False
@@ -299,7 +300,7 @@ class Scorer:
         with _timed(timings, "pose"):
             pose = head_pose(face.landmarks)
         found = replace(result, pose=pose, face=face, face_index=index, faces_found=len(faces))
-        return _Candidate(replace(found, timings_ms=timings), aligned, crop)
+        return _Candidate(replace(found, timings_ms=timings), face, aligned, crop)
 
     def _measure(
         self, batch: Sequence[list[Assessment] | list[_Candidate]], unmasked: bool
@@ -313,25 +314,29 @@ class Scorer:
     def _inspect(self, candidates: list[_Candidate], unmasked: bool) -> list[Inspection]:
         """Run the networks over faces, together, and conclude."""
         timings: dict[str, float] = {}
-        aligned = np.stack([candidate.aligned for candidate in candidates])
         crops = np.stack([candidate.crop.image for candidate in candidates])
-        with _timed(timings, "ser_fiq"):
-            ser_fiq = self._ser_fiq.score(aligned)
         with _timed(timings, "mask"):
             masks = self._masker(crops)
             faces = [remove_background(*pair) for pair in zip(crops, masks.outline, strict=True)]
-            masked_faces = np.stack(faces)
-        with _timed(timings, "dbcnn"):
-            dbcnn = self._iqa(masked_faces)
-        scores = {"ser_fiq": ser_fiq, "occlusion": masks.occlusion, "dbcnn": dbcnn}
-        if unmasked:
-            with _timed(timings, "dbcnn_unmasked"):
-                scores["dbcnn_unmasked"] = self._iqa(crops)
+        batch = FaceBatch(
+            faces=tuple(candidate.face for candidate in candidates),
+            poses=tuple(candidate.result.pose for candidate in candidates),
+            aligned=np.stack([candidate.aligned for candidate in candidates]),
+            crops=crops,
+            outline=masks.outline,
+            visible=masks.visible,
+            masked_faces=np.stack(faces),
+        )
+        values: dict[str, np.ndarray] = {}
+        for row in MEASURES:
+            if unmasked or not row.on_request:
+                with _timed(timings, row.name):
+                    values[row.name] = self._measurements[row.name](batch)
         shares = {stage: milliseconds / len(candidates) for stage, milliseconds in timings.items()}
         return [
             Inspection(
                 assessment=self._conclude(
-                    candidate.result, {name: float(values[i]) for name, values in scores.items()}, shares
+                    candidate.result, {name: float(column[i]) for name, column in values.items()}, shares
                 ),
                 pictures=FacePictures(
                     aligned=candidate.aligned,
@@ -339,29 +344,21 @@ class Scorer:
                     crop_box=candidate.crop.box,
                     outline=masks.outline[i],
                     visible=masks.visible[i],
-                    masked_face=masked_faces[i],
+                    masked_face=batch.masked_faces[i],
                 ),
             )
             for i, candidate in enumerate(candidates)
         ]
 
     def _conclude(
-        self, result: Assessment, scores: dict[str, float], timings: dict[str, float]
+        self, result: Assessment, values: dict[str, float], timings: dict[str, float]
     ) -> Assessment:
         """Round the measures, judge them, and say what they mean among the reference faces."""
-        rounded = {name: round(value, DECIMALS[name]) for name, value in scores.items()}
+        scores = {row.name: round(values[row.name], row.decimals) for row in MEASURES if row.name in values}
         result = replace(result, timings_ms={**result.timings_ms, **timings})
-        measured = replace(
-            result,
-            verdict="reject",
-            ser_fiq=rounded["ser_fiq"],
-            dbcnn=rounded["dbcnn"],
-            dbcnn_unmasked=rounded.get("dbcnn_unmasked"),
-            occlusion=rounded["occlusion"],
-        )
         try:
-            return self.rejudge(measured, self.policy)
-        except ValueError:  # a measure out of its range is a failed one, and never a pass
+            return self.rejudge(replace(result, verdict="reject", scores=scores), self.policy)
+        except MeasureError:  # a measure out of its range is a failed one, and never a pass
             return _failed(result, plain_reason("measure_failed"))
 
 
@@ -373,6 +370,7 @@ class _Candidate:
     """
 
     result: Assessment
+    face: Face
     aligned: np.ndarray
     crop: FaceCrop
 
@@ -397,21 +395,29 @@ def _failed(result: Assessment, reason: Reason) -> Assessment:
     return replace(result, verdict="error", reasons=(reason,), error=reason.message)
 
 
-def _one_core_each() -> ThreadPoolExecutor:
-    """As many threads as torch uses, each of which runs the networks alone."""
+def _measurements(setup: Setup) -> dict[str, Measurement]:
+    """The function of each row of the registry; what measures several is loaded once."""
+    modules = dict.fromkeys(row.module for row in MEASURES)
+    return {
+        name: function for module in modules for name, function in import_module(module).load(setup).items()
+    }
+
+
+def _one_core_each() -> tuple[ThreadPoolExecutor, int]:
+    """As many threads as torch uses, each of which runs the networks alone; and how many they are."""
     with _one_pool_at_a_time:
         threads = torch.get_num_threads()
         pool = ThreadPoolExecutor(threads, POOL, initializer=_run_alone)
         started = Barrier(threads + 1)
         for _ in range(threads):
-            pool.submit(started.wait)
-        started.wait()
-        torch.set_num_threads(threads)  # what one thread sets, those take over that are made after it
-    return pool
+            pool.submit(started.wait, MOST_SECONDS_TO_START)
+        started.wait(MOST_SECONDS_TO_START)
+        torch.set_num_threads(threads)  # a thread takes over the number that was set last, whoever set it
+    return pool, threads
 
 
 def _run_alone() -> None:
-    torch.get_num_threads()  # a thread's first call to torch takes over what others have set
+    torch.get_num_threads()  # the first call in a thread takes over the number that other threads have set
     torch.set_num_threads(1)
 
 
@@ -424,11 +430,9 @@ def _closing(pool: ThreadPoolExecutor) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _ahead(
-    pool: ThreadPoolExecutor, work: Callable[[T], U], items: Iterable[T], batch_size: int = 1
-) -> Iterator[U]:
-    """`work` of each item, in order; the pool has enough to do while a batch is used, and no more."""
-    most = 2 * max(pool._max_workers, batch_size)
+def _ahead(pool: ThreadPoolExecutor, work: Callable[[T], U], items: Iterable[T], at_once: int) -> Iterator[U]:
+    """`work` of each item, in order, two times `at_once` of them on the way at most."""
+    most = 2 * at_once
     pending: deque[Future[U]] = deque()
     for item in items:
         pending.append(pool.submit(work, item))

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, make_dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from faceqa.errors import PolicyError
+from faceqa.errors import MeasureError
+from faceqa.measures.registry import JUDGED, MEASURES
 
 if TYPE_CHECKING:
     import numpy as np
 
+SCHEMA = 2
+"""Which form of the JSON object `Assessment.to_dict` gives; a later number only adds fields."""
+
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
-Language = Literal["en", "ko"]
 Decision = Literal["accept", "reject", "error"]
 
 LANDMARKS = ("right_eye", "left_eye", "nose_tip", "right_mouth_corner", "left_mouth_corner")
@@ -80,97 +83,45 @@ class Pose:
     roll: float
 
 
-@dataclass(frozen=True, slots=True)
-class Measures:
-    """What the verdict on one face rests on. See `fusion.judge`.
+_Judged: Any = make_dataclass(
+    "_Judged", [(row.name, float) for row in JUDGED], frozen=True, kw_only=True, slots=True
+)
+
+
+class Measures(_Judged):
+    """What the verdict on one face rests on, by the names of the registry (`measures.registry.JUDGED`).
 
     Attributes:
+        face_size: The longer side of the face's box in px of the photo.
         ser_fiq: SER-FIQ in [0, 1], higher is better.
+        occlusion: Share of the face's outline in which the face is covered, in [0, 1].
         dbcnn: Perceptual quality of the masked face in [0, 100], higher is better; or that of another metric,
             on its own scale.
-        occlusion: Share of the face's outline in which the face is covered, in [0, 1].
-        face_size: The longer side of the face's box in px of the photo.
-    """
-
-    ser_fiq: float
-    dbcnn: float
-    occlusion: float
-    face_size: float
-
-    def __post_init__(self) -> None:
-        for name, (lowest, highest) in MEASURE_RANGES.items():
-            value = getattr(self, name)
-            if not (lowest <= value <= highest and math.isfinite(value)):
-                raise ValueError(f"{name} must lie between {lowest:g} and {highest:g}, not {value}")
-
-
-MEASURE_RANGES = {
-    "ser_fiq": (0.0, 1.0),
-    "dbcnn": (-math.inf, math.inf),
-    "occlusion": (0.0, 1.0),
-    "face_size": (0.0, math.inf),
-}
-"""The lowest and the highest value of each measure. DBCNN's own are 0 and 100; a metric that is put in
-its place brings its scale along."""
-
-MEASURE_DECIMALS = {"ser_fiq": 4, "dbcnn": 2, "occlusion": 4, "face_size": 1}
-"""The scorer rounds every measure to so many decimals before the verdict, so that a table of them,
-judged again, gives the very same verdict."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What is asked of a face: the gates, the weights of CAFI and its threshold.
-
-    The default is the reference system's (2022): SER-FIQ only filters, the score is DBCNN on the masked face.
-
-    Attributes:
-        ser_fiq_threshold: The lowest SER-FIQ that passes, in [0, 1].
-        max_occlusion: The largest covered share of the face that passes, in [0, 1].
-        cafi_threshold: The lowest CAFI that is accepted, in [0, 100] (see `POLICY_RANGES`).
-        ser_fiq_weight: Weight of 100 x SER-FIQ in CAFI, in [0, 100].
-        dbcnn_weight: Weight of DBCNN in CAFI, in [0, 100]. Only the ratio of the two weights matters; one of
-            them must be above 0.
 
     Raises:
-        PolicyError: when a value is out of its range.
+        MeasureError: when a value is out of its range.
     """
 
-    ser_fiq_threshold: float = 0.5
-    max_occlusion: float = 0.25
-    cafi_threshold: float = 55.5
-    ser_fiq_weight: float = 0.0
-    dbcnn_weight: float = 1.0
+    __slots__ = ()
 
     def __post_init__(self) -> None:
-        for name, (lowest, highest) in POLICY_RANGES.items():
-            value = getattr(self, name)
-            if not (lowest <= value <= highest and math.isfinite(value)):
-                raise PolicyError(
-                    "bad_policy", f"{name} must lie between {lowest:g} and {highest:g}, not {value}."
+        for row in JUDGED:
+            value = getattr(self, row.name)
+            if not (row.lowest <= value <= row.highest and math.isfinite(value)):
+                raise MeasureError(
+                    "bad_measure",
+                    f"{row.name} must lie between {row.lowest:g} and {row.highest:g}, not {value}.",
                 )
-        if self.ser_fiq_weight + self.dbcnn_weight == 0:
-            raise PolicyError("bad_policy", "One of the weights of CAFI must be above 0.")
-
-
-POLICY_RANGES = {
-    "ser_fiq_threshold": (0.0, 1.0),
-    "max_occlusion": (0.0, 1.0),
-    "cafi_threshold": (-math.inf, math.inf),
-    "ser_fiq_weight": (0.0, 100.0),
-    "dbcnn_weight": (0.0, 100.0),
-}
-"""The lowest and the highest value of each setting. CAFI lies in [0, 100], unless another metric is put
-in the place of DBCNN."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why an image was not accepted. `reasons.in_language` gives the same reason in another language.
+    """Why an image was not accepted. `verdict.reasons.in_language` gives the same reason in another language.
 
     Attributes:
-        code: `no_face`, `face_too_small`, `low_ser_fiq`, `occluded`, `low_cafi`, `unreadable_image`,
-            `image_too_small`, `image_too_large` or `measure_failed`; in a data set also `not_among_best`.
+        code: That of a gate in the registry (`face_too_small`, `low_ser_fiq`, `occluded`, `low_cafi`),
+            `no_face`, `unreadable_image`, `image_too_small`, `image_too_large` or `measure_failed`; in a data
+            set also `not_among_best`.
         message: What is wrong, in a sentence.
         advice: What to do about it; may be empty where the message says so.
         values: For a gate `value`, the measure, and `limit`, what the policy asks for, in the measure's unit;
@@ -202,6 +153,8 @@ class Verdict:
 class Assessment:
     """What faceqa says of one face of one image.
 
+    Every measure of the registry is an attribute, too: `assessment.ser_fiq`; None where it was not taken.
+
     Attributes:
         image: The image's name.
         width: Of the upright image in px; None where it could not be read.
@@ -209,10 +162,7 @@ class Assessment:
         verdict: "accept", "reject", or "error" where the image could not be assessed.
         reasons: Why it was rejected or failed.
         cafi: CAFI in [0, 100]; None where a gate failed or the image could not be assessed.
-        ser_fiq: SER-FIQ in [0, 1], higher is better; None without a face.
-        dbcnn: Perceptual quality of the masked face in [0, 100], higher is better; None without a face.
-        dbcnn_unmasked: The same of the whole face crop with its background; None where it was not asked for.
-        occlusion: Share of the face's outline in which the face is covered, in [0, 1]; None without a face.
+        scores: The measures by name, in the units of the registry; empty without a face.
         pose: Head pose in degrees; None without a face, or where the landmarks have none.
         face: The face that was assessed.
         face_index: Its place among the image's faces, 0 is the largest; None without a face.
@@ -220,6 +170,7 @@ class Assessment:
         percentiles: How many percent of the faces in the reference photographs have less `ser_fiq`, `dbcnn`
             and `cafi`. Empty without a face, and where the models are not those of the calibration.
         error: What went wrong, in a sentence; None where nothing did.
+        policy: What the verdict went by, by the names of `Policy`'s fields.
         timings_ms: Milliseconds by stage; in a batch, the image's part of it.
         models: Name of the weights by role.
     """
@@ -230,40 +181,40 @@ class Assessment:
     verdict: Decision = "error"
     reasons: tuple[Reason, ...] = ()
     cafi: float | None = None
-    ser_fiq: float | None = None
-    dbcnn: float | None = None
-    dbcnn_unmasked: float | None = None
-    occlusion: float | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
     pose: Pose | None = None
     face: Face | None = None
     face_index: int | None = None
     faces_found: int = 0
     percentiles: Mapping[str, int] = field(default_factory=dict)
     error: str | None = None
+    policy: Mapping[str, float] = field(default_factory=dict)
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
 
+    def __getattr__(self, name: str) -> float | None:
+        if name in _MEASURE_NAMES:
+            return self.scores.get(name)
+        raise AttributeError(f"an Assessment has no {name!r}")
+
     @property
     def measures(self) -> Measures | None:
-        """What `fusion.judge` needs of it; None without a face."""
-        if self.face is None or self.ser_fiq is None or self.dbcnn is None or self.occlusion is None:
+        """What the verdict rests on; None without a face, or where a measure was not taken."""
+        if any(row.name not in self.scores for row in JUDGED):
             return None
-        size = round(self.face.longer_side, MEASURE_DECIMALS["face_size"])
-        return Measures(self.ser_fiq, self.dbcnn, self.occlusion, size)
+        return Measures(**{row.name: self.scores[row.name] for row in JUDGED})
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of the command line and the HTTP API; px and degrees are rounded."""
         return {
+            "schema": SCHEMA,
             "image": self.image,
             "width": self.width,
             "height": self.height,
             "verdict": self.verdict,
             "reasons": [asdict(reason) for reason in self.reasons],
             "cafi": self.cafi,
-            "ser_fiq": self.ser_fiq,
-            "dbcnn": self.dbcnn,
-            "dbcnn_unmasked": self.dbcnn_unmasked,
-            "occlusion": self.occlusion,
+            **{row.name: self.scores.get(row.name) for row in MEASURES},
             "pose": self.pose
             and _rounded({"yaw": self.pose.yaw, "pitch": self.pose.pitch, "roll": self.pose.roll}),
             "face": self.face and _face_dict(self.face),
@@ -271,9 +222,13 @@ class Assessment:
             "faces_found": self.faces_found,
             "percentiles": dict(self.percentiles),
             "error": self.error,
+            "policy": dict(self.policy),
             "timings_ms": _rounded(self.timings_ms),
             "models": dict(self.models),
         }
+
+
+_MEASURE_NAMES = frozenset(row.name for row in MEASURES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from insightface.utils import face_align
 
-from faceqa.alignment import (
+from faceqa.faces.alignment import (
     ALIGNED_SIZE,
     ARCFACE_TEMPLATE,
     CROP_SIZE,

@@ -23,8 +23,8 @@ import app
 from demo import about, compare, curate, live, photo, pieces, wording
 from demo.policy import policy_of
 from faceqa import Assessment, Face, FaceqaError, Policy, draw, judge
-from faceqa.fusion import PRESETS
-from faceqa.reasons import LANGUAGES, WORDINGS
+from faceqa.verdict.policy import PRESETS
+from faceqa.verdict.reasons import LANGUAGES, WORDINGS
 
 ROOT = Path(__file__).parent.parent
 DEFAULTS = tuple(Policy.__dataclass_fields__[name].default for name in Policy.__dataclass_fields__)

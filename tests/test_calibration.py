@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from faceqa import Measures, Policy, judge, weights
 from faceqa.calibration import Calibration, load_calibration
-from faceqa.fusion import PRESETS
+from faceqa.verdict.policy import PRESETS
 
 GOOD = Measures(0.8, 60.0, 0.02, 300)
 MODELS = {role: weights.find(role, "open").name for role in ("detection", "embedding", "face_mask", "iqa")}

@@ -11,7 +11,7 @@ import pytest
 from conftest import EXAMPLES
 
 from faceqa import Policy, cli, weights
-from faceqa.fusion import PRESETS
+from faceqa.verdict.policy import PRESETS
 
 
 def faceqa(*arguments, **options) -> subprocess.CompletedProcess:

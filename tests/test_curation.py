@@ -9,12 +9,13 @@ import cv2
 import pytest
 from conftest import EXAMPLES
 
-from faceqa import Policy, cli, image
+from faceqa import Policy, cli
+from faceqa.reading import image
 from faceqa.curation import Selection, curate, publish, select, thresholds
 from faceqa.errors import CurationError
-from faceqa.journal import JOURNAL, Settings
-from faceqa.sources import Sampling
-from faceqa.table import read_csv
+from faceqa.curation.journal import JOURNAL, Settings
+from faceqa.reading.sources import Sampling
+from faceqa.curation.table import read_csv
 
 DERIVED = ("scores.csv", "scores.parquet", "report.html")
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from faceqa.iqa import to_tensor
+from faceqa.measures.perceptual import to_tensor
 from faceqa.networks.dbcnn import LITE0_CHANNELS, DbcnnNet, shown
-from faceqa.networks.loading import load_strictly
+from faceqa.engines.torch import load_strictly
 
 CPU = torch.device("cpu")
 PARITY = 1e-4

@@ -4,8 +4,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper, save
 from skimage.data import chelsea
 
-from faceqa import detection
-from faceqa.detection import MIN_CONFIDENCE, Detector
+from faceqa.faces import detection
+from faceqa.faces.detection import MIN_CONFIDENCE, Detector
 from faceqa.types import Face
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceqa import draw
+from demo import draw
 from faceqa.types import Face, Pose
 
 FACE = Face((40.0, 30.0, 140.0, 150.0), ((70, 70), (110, 70), (90, 95), (75, 120), (105, 120)), 0.9)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import EXAMPLES
 
-from faceqa import image
+from faceqa.reading import image
 
 
 @pytest.fixture(scope="module")

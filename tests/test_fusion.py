@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from faceqa import Assessment, Measures, Policy, PolicyError, Reason, judge, rejudge
 from faceqa.fusion import MIN_FACE_SIZE, PRESETS, cafi
-from faceqa.reasons import LANGUAGES, WORDINGS, gate_reason, in_language
+from faceqa.verdict.reasons import LANGUAGES, WORDINGS, gate_reason, in_language
 from faceqa.types import MEASURE_RANGES
 
 GOOD = Measures(ser_fiq=0.749, dbcnn=65.04, occlusion=0.02, face_size=270)

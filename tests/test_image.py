@@ -41,7 +41,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from faceqa.errors import ImageError
-from faceqa.image import IMAGE_SUFFIXES, MAX_PIXELS, load
+from faceqa.reading.image import IMAGE_SUFFIXES, MAX_PIXELS, load
 
 HOPPER = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
 RAMP_16 = np.arange(65536, dtype=np.uint16).reshape(256, 256)  # every 16-bit value once

@@ -12,11 +12,12 @@ import torch
 from conftest import EXAMPLES
 from test_dbcnn import checkpoint
 
-from faceqa import image, weights
-from faceqa.alignment import crop_face
+from faceqa import weights
+from faceqa.reading import image
+from faceqa.faces.alignment import crop_face
 from faceqa.errors import FaceqaError, WeightsError
-from faceqa.iqa import Dbcnn, load_iqa
-from faceqa.mask import load_masker, remove_background
+from faceqa.measures.perceptual import Dbcnn, load_iqa
+from faceqa.faces.mask import load_masker, remove_background
 from faceqa.networks.dbcnn import DbcnnNet
 
 CPU = torch.device("cpu")

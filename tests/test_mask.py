@@ -6,8 +6,9 @@ import pytest
 import torch
 from conftest import EXAMPLES
 
-from faceqa import image, mask
-from faceqa.alignment import CROP_SIZE, crop_face, transform_points
+from faceqa.faces import mask
+from faceqa.reading import image
+from faceqa.faces.alignment import CROP_SIZE, crop_face, transform_points
 
 FLOOR = 1e-4  # a crop's maps may differ this much between batches
 

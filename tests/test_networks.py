@@ -11,7 +11,7 @@ from faceqa import weights
 from faceqa.errors import WeightsError
 from faceqa.networks.arcface import OnnxArcFace
 from faceqa.networks.sface import SFace, state_dict_from_onnx
-from faceqa.ser_fiq import SerFiq
+from faceqa.measures.ser_fiq import SerFiq
 
 PARITY = 1e-4
 

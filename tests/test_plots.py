@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from faceqa import plots
-from faceqa.fusion import cafi
+from demo import plots
+from faceqa.verdict.judge import cafi
 from faceqa.types import Measures, Policy
 
 WORDS = {

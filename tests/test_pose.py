@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceqa.pose import MODEL, head_pose
+from faceqa.faces.pose import MODEL, head_pose
 from faceqa.types import Pose
 
 # MediaPipe's canonical_face_model.obj, cm, x to the picture's right, y up, z to the viewer: the means of the

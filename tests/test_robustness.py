@@ -56,11 +56,12 @@ from PIL import Image, ImageOps
 from app import MAX_WAITING
 from demo import curate as curate_tab
 from demo import photo as photo_tab
-from faceqa import Policy, cli, image
+from faceqa import Policy, cli
+from faceqa.reading import image
 from faceqa.errors import PolicyError
-from faceqa.journal import JOURNAL
-from faceqa.sources import named_images, shown
-from faceqa.table import read_csv
+from faceqa.curation.journal import JOURNAL
+from faceqa.reading.sources import named_images, shown
+from faceqa.curation.table import read_csv
 
 FACE = np.ascontiguousarray(image.load(EXAMPLES / "hopper.jpg")[40:400, 60:420])
 DULL = np.ascontiguousarray(image.load(EXAMPLES / "no_face.jpg")[:160, :160])

@@ -13,7 +13,7 @@ from conftest import EXAMPLES
 from PIL import Image
 
 from faceqa import DeviceError, ImageError, NoFaceError, Policy, Scorer
-from faceqa.image import NamedImage
+from faceqa.reading.image import NamedImage
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from faceqa.ser_fiq import SerFiq, quality
+from faceqa.measures.ser_fiq import SerFiq, quality
 
 
 def by_hand(embeddings: np.ndarray, alpha: float = 130.0, r: float = 0.88) -> float:

@@ -6,9 +6,9 @@ import pytest
 from conftest import EXAMPLES
 from files import SIZE, encrypted, moving_square, turned_video, unflagged, write_video
 
-from faceqa import image, sources
+from faceqa.reading import image, sources
 from faceqa.errors import ImageError
-from faceqa.sources import Sampling, count_images, named_images, source_files
+from faceqa.reading.sources import Sampling, count_images, named_images, source_files
 
 HOPPER = (EXAMPLES / "hopper.jpg").read_bytes()
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from faceqa import stress
+from faceqa.evaluation import stress
 from faceqa.types import Face
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from faceqa.table import row, write_csv
+from faceqa.curation.table import row, write_csv
 from faceqa.types import Assessment
 
 PACKAGE = Path(__file__).parent.parent / "faceqa"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from faceqa import Assessment, Face, Policy, Pose, Reason, judge
 from faceqa.errors import TableError
-from faceqa.table import COLUMNS, judged, measures_of, read_csv, row, write_csv, write_parquet
+from faceqa.curation.table import COLUMNS, judged, measures_of, read_csv, row, write_csv, write_parquet
 
 FACE = Face((10.04, 20.0, 130.06, 160.08), ((40, 60), (90, 60), (65, 90), (45, 120), (85, 120)), 0.94)
 GOOD = Assessment(

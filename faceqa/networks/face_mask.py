@@ -10,8 +10,16 @@ from torch.nn import functional
 
 from faceqa.networks.imports import without_compiler
 
-ENCODER = "timm-tf_efficientnet_lite0"
-"""Name in segmentation-models-pytorch; an EfficientNet without the parts that are slow on a CPU."""
+ENCODER = "efficientnet_lite0"
+"""Name in timm; an EfficientNet without the parts that are slow on a CPU."""
+
+ENCODER_CHANNELS = (3, 32, 24, 40, 112, 320)
+"""Of the picture itself and of the encoder's outputs with strides 2, 4, 8, 16 and 32."""
+
+DROP_PATH = 0.2
+"""Rate at which a training leaves out blocks."""
+
+DECODER_CHANNELS = (256, 128, 64, 32, 16)
 
 MAPS = ("outline", "visible")
 """The network's two output channels, in order."""
@@ -24,9 +32,7 @@ class FaceMaskNet(nn.Module):
         super().__init__()
         # Importing it takes seconds, which nobody should pay who does not need the mask.
         with without_compiler():
-            from segmentation_models_pytorch import Unet
-
-        self.unet = Unet(encoder_name=ENCODER, encoder_weights=None, classes=len(MAPS))
+            self.unet = Unet()
 
     def forward(self, image: Tensor) -> Tensor:
         """RGB float (N, 3, S, S) in [-1, 1], S a multiple of 32 -> logits (N, 2, S, S) of `MAPS`."""
@@ -34,10 +40,52 @@ class FaceMaskNet(nn.Module):
 
     def fold_upsampling(self) -> None:
         """Make the decoder's blocks `UpBlock`s; for inference only, after `folding.folded`."""
-        channels = self.unet.encoder.out_channels[-1]
+        channels = ENCODER_CHANNELS[-1]
         for index, block in enumerate(self.unet.decoder.blocks):
             self.unet.decoder.blocks[index] = UpBlock(block, channels)
             channels = block.conv2[0].out_channels
+
+
+class Unet(nn.Module):
+    """Encoder, decoder and head; the latter two are segmentation-models-pytorch's.
+
+    That library's own encoder of this kind takes the map of stride 2 behind the first block; ours takes the map
+    before it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        from segmentation_models_pytorch.base import SegmentationHead
+        from segmentation_models_pytorch.base.initialization import initialize_decoder, initialize_head
+        from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
+
+        self.encoder = Encoder()
+        self.decoder: Any = UnetDecoder(ENCODER_CHANNELS, DECODER_CHANNELS, n_blocks=len(DECODER_CHANNELS))
+        self.segmentation_head: Any = SegmentationHead(DECODER_CHANNELS[-1], len(MAPS))
+        initialize_decoder(self.decoder)
+        initialize_head(self.segmentation_head)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """See `FaceMaskNet`."""
+        return self.segmentation_head(self.decoder(self.encoder(image)))
+
+
+class Encoder(nn.Module):
+    """EfficientNet-Lite0 without its classifier."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        import timm
+
+        net: Any = timm.create_model(ENCODER, features_only=True, drop_path_rate=DROP_PATH)
+        self.conv_stem, self.bn1, self.blocks = net.conv_stem, net.bn1, net.blocks
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """(N, 3, S, S) -> the picture and the maps of `ENCODER_CHANNELS`, the largest first."""
+        maps = [image, self.bn1(self.conv_stem(image))]
+        for level in (self.blocks[:2], self.blocks[2:3], self.blocks[3:5], self.blocks[5:]):
+            maps.append(level(maps[-1]))
+        return maps
 
 
 class UpBlock(nn.Module):

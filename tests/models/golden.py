@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from faceqa import Assessment, Scorer, stress
-from faceqa.fusion import PRESETS
+from faceqa import PRESETS, Assessment, Scorer
+from faceqa.evaluation import stress
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 GOLDEN = Path(__file__).with_name("golden.json")

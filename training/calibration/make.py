@@ -37,9 +37,9 @@ from tqdm import tqdm
 
 from faceqa.curation import Selection, curate
 from faceqa.fusion import MIN_FACE_SIZE, PRESETS, judge
-from faceqa.journal import JOURNAL, Settings, read_journal
+from faceqa.curation.journal import JOURNAL, Settings, read_journal
 from faceqa.scorer import Scorer
-from faceqa.table import measures_of
+from faceqa.curation.table import measures_of
 from faceqa.types import Assessment, Measures, Policy
 
 CALIBRATION = Path(__file__).parents[2] / "weights/calibration.json"

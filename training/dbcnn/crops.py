@@ -17,9 +17,9 @@ sys.path.append(str(Path(__file__).parents[1] / "face_mask"))
 
 from pictures import SOURCES, is_held_out
 
-from faceqa.alignment import CROP_MARGIN, CROP_SIZE, crop_face
-from faceqa.detection import load_detector
-from faceqa.mask import load_masker
+from faceqa.faces.alignment import CROP_MARGIN, CROP_SIZE, crop_face
+from faceqa.faces.detection import load_detector
+from faceqa.faces.mask import load_masker
 
 SMALLEST_SHARP_SIDE = 384
 """px of the source that a sharp face's crop covers: none is enlarged."""

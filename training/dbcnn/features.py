@@ -23,7 +23,7 @@ from scnn import Scnn
 from series import VIEWS, cut, remove
 from weights_io import load_imagenet
 
-from faceqa.alignment import CROP_SIZE
+from faceqa.faces.alignment import CROP_SIZE
 from faceqa.networks.dbcnn import LITE0_LEVELS, SCNN_CHANNELS, DbcnnNet, shown
 from faceqa.networks.folding import folded
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from distortions import GRADES, LINES, at_lines, graded, jpeg
 
-from faceqa.mask import remove_background
+from faceqa.faces.mask import remove_background
 
 LEVELS = 5
 VIEWS = LEVELS + 1

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from faceqa.alignment import transform_points
+from faceqa.faces.alignment import transform_points
 from faceqa.types import Face
 
 PACKAGE = "@mediapipe/face_mesh@0.4.1657299874"

@@ -18,8 +18,8 @@ from mesh import FaceMesh
 from pictures import SOURCES, Picture, read
 from turn import outline_mask, triangles, turn
 
-from faceqa.alignment import CROP_LIFT, CROP_MARGIN, transform_points
-from faceqa.detection import load_detector
+from faceqa.faces.alignment import CROP_LIFT, CROP_MARGIN, transform_points
+from faceqa.faces.detection import load_detector
 from faceqa.types import Face
 
 SIDE = 320

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -45,6 +46,11 @@ class NamedImage:
 
     name: str
     source: ImageSource | ImageError
+
+
+def shown(path: Path) -> str:
+    """A path as text; bytes that are no UTF-8 become escapes, so that it can be printed and stays unique."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 MIN_SIDE = 112
@@ -146,13 +152,14 @@ def load(source: ImageSource, *, max_pixels: int = MAX_PIXELS, min_side: int = M
         raise _too_large("The image exceeds the memory, or Pillow's own limit. Scale it down.") from error
     except Exception as error:  # codecs raise a dozen kinds: SyntaxError, struct.error, EOFError, zlib.error
         detail = str(error).strip() or type(error).__name__
-        raise _unreadable(
+        raise unreadable(
             f"The image cannot be decoded: it is damaged, incomplete or of an unusual kind ({detail}). "
             "Copy or download it again, or save it as a JPEG or PNG."
         ) from error
 
 
-def _unreadable(message: str) -> ImageError:
+def unreadable(message: str) -> ImageError:
+    """The error of an image that cannot be read."""
     return ImageError("unreadable_image", message)
 
 
@@ -193,11 +200,11 @@ def _binary_file(source: Any, bounds: _Bounds) -> Iterator[BinaryIO]:
     elif isinstance(source, (bytes, bytearray, memoryview)):
         yield _rewound(io.BytesIO(source), bounds)
     elif isinstance(source, io.TextIOBase):
-        raise _unreadable('The file object is in text mode. Open the file in binary mode, "rb".')
+        raise unreadable('The file object is in text mode. Open the file in binary mode, "rb".')
     elif hasattr(source, "read"):
         yield _rewound(source, bounds)
     else:
-        raise _unreadable(
+        raise unreadable(
             f"{type(source).__name__} is not an image source. Give a path, bytes, a binary file object, "
             "a Pillow image or a NumPy array (H, W, 3) in RGB order."
         )
@@ -208,16 +215,16 @@ def _open_path(path: str | os.PathLike) -> BinaryIO:
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
-            raise _unreadable(f"{shown} is a folder, not an image. Name the image files in it.")
+            raise unreadable(f"{shown} is a folder, not an image. Name the image files in it.")
         if not stat.S_ISREG(mode):  # opening a pipe waits for its writer, reading /dev/zero never ends
-            raise _unreadable(f"{shown} is a pipe, socket or device. Only regular files are read.")
+            raise unreadable(f"{shown} is a pipe, socket or device. Only regular files are read.")
         return open(path, "rb")
     except FileNotFoundError as error:
-        raise _unreadable(f"There is no file {shown}. Check the path.") from error
+        raise unreadable(f"There is no file {shown}. Check the path.") from error
     except PermissionError as error:
-        raise _unreadable(f"There is no permission to read {shown}. Change its permissions.") from error
+        raise unreadable(f"There is no permission to read {shown}. Change its permissions.") from error
     except (OSError, ValueError) as error:  # a name too long, a loop of links, a null character ...
-        raise _unreadable(f"{shown} cannot be opened ({error}). Check the path.") from error
+        raise unreadable(f"{shown} cannot be opened ({error}). Check the path.") from error
 
 
 def _rewound(file: BinaryIO, bounds: _Bounds) -> BinaryIO:
@@ -246,7 +253,7 @@ def _from_file(file: BinaryIO, bounds: _Bounds) -> np.ndarray:
     head = file.read(HEAD_BYTES)
     kind = _kind(head)
     if kind is None:
-        raise _unreadable(f"{_described(head)} Give a JPEG, PNG, WebP, AVIF, HEIC, BMP, TIFF or GIF file.")
+        raise unreadable(f"{_described(head)} Give a JPEG, PNG, WebP, AVIF, HEIC, BMP, TIFF or GIF file.")
     image = _opened(kind, file)
     bounds.check_size(*image.size)
     if kind == "PNG":  # decoding skips the checksums: one damaged byte in 400 would pass, as noise
@@ -330,14 +337,12 @@ def _check_tiff(image: TiffImagePlugin.TiffImageFile) -> None:
     """Refuses the variants that Pillow decodes to wrong values without a word."""
     tags = image.tag_v2
     if tags.get(NEW_SUBFILE_TYPE, 0) & 1:
-        raise _unreadable(
-            "The file starts with a preview, as camera raw files do. Export the photo as a PNG."
-        )
+        raise unreadable("The file starts with a preview, as camera raw files do. Export the photo as a PNG.")
     bits = max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
     white_is_zero = tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
     planes = tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
     if bits == 12 or (bits > 8 and (white_is_zero or planes)):
-        raise _unreadable(
+        raise unreadable(
             "The file is a TIFF of 12 bits, or of 16 bits in inverted grey or separate colour planes. "
             "Save it as a 16-bit PNG."
         )
@@ -347,7 +352,7 @@ def _from_wide(values: np.ndarray, image: Image.Image) -> Image.Image:
     """Scales the samples (H, W) or (H, W, C) of an image with more than 8 bits; applies its colour key."""
     if values.dtype == np.int32:
         if values.min() < 0 or values.max() > 65535:
-            raise _unreadable("The image has 32-bit integers of unknown scale. Save it with 8 or 16 bits.")
+            raise unreadable("The image has 32-bit integers of unknown scale. Save it with 8 or 16 bits.")
         values = values.astype(np.uint16)
     image_8 = Image.fromarray(_in_8_bits(values))
     key = image.info.get("transparency")
@@ -399,7 +404,7 @@ def _from_array(values: np.ndarray, bounds: _Bounds) -> np.ndarray:
             hint = " The channels come last: use array.transpose(1, 2, 0)."
         elif len(shape) == 4:
             hint = " Give one image at a time."
-        raise _unreadable(f"The array is {shape}, not (H, W), (H, W, 1), (H, W, 3) or (H, W, 4).{hint}")
+        raise unreadable(f"The array is {shape}, not (H, W), (H, W, 1), (H, W, 3) or (H, W, 4).{hint}")
     bounds.check_size(shape[1], shape[0])
     values = _in_8_bits(values)
     if values.shape[2] == 4:
@@ -417,12 +422,12 @@ def _in_8_bits(values: np.ndarray) -> np.ndarray:
     if dtype == np.uint16:  # v/257 rounded; the minimum keeps the sum below 2^16 and changes no result
         return ((np.minimum(values, 65407) + 128) // 257).astype(np.uint8)
     if dtype.kind != "f":
-        raise _unreadable(f"The array is of type {dtype}; give uint8, uint16, bool or float in [0, 1].")
+        raise unreadable(f"The array is of type {dtype}; give uint8, uint16, bool or float in [0, 1].")
     low, high = values.min(), values.max()
     if not np.isfinite([low, high]).all():
-        raise _unreadable("The image holds NaN or infinite values. Replace them first.")
+        raise unreadable("The image holds NaN or infinite values. Replace them first.")
     if low < -FLOAT_OVERSHOOT or high > 1 + FLOAT_OVERSHOOT:
-        raise _unreadable(
+        raise unreadable(
             f"Float values must lie in [0, 1]; these go from {low:g} to {high:g}. "
             "Divide by 255, or undo the normalisation."
         )

@@ -1,4 +1,4 @@
-"""Face crop -> perceptual quality, 0 to 100, with the background or without it (`mask.remove_background`).
+"""Face crop -> perceptual quality, 0 to 100: of the face alone, or of the crop with its background.
 
 What sees blur, noise, compression and low resolution, and not what the picture shows. Any no-reference metric
 serves: an `Iqa` is a callable from crops to scores, and `load_iqa(name="pyiqa:...")` makes one of any metric
@@ -7,7 +7,6 @@ of the IQA-PyTorch project (pyiqa, not a part of faceqa, with a licence of its o
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from faceqa import weights
-from faceqa.alignment import check_crops
+from faceqa.engines.torch import batches, check_crops, load_strictly
 from faceqa.errors import FaceqaError
-from faceqa.networks.batches import batches
+from faceqa.measures.batch import FaceBatch, Iqa, Measurements, Setup
 from faceqa.networks.dbcnn import DbcnnNet
 from faceqa.networks.folding import (
     Bfloat16,
@@ -27,10 +26,6 @@ from faceqa.networks.folding import (
     fuse_activations,
     multiplies_bfloat16,
 )
-from faceqa.networks.loading import load_strictly
-
-Iqa = Callable[[np.ndarray], np.ndarray]
-"""RGB uint8 crops (N, S, S, 3) -> float32 (N,); higher is better."""
 
 SCALE = 100.0
 """Both networks learned mean opinion scores between 0 and 1."""
@@ -84,6 +79,25 @@ class PyiqaMetric:
         with torch.inference_mode():
             scores = [float(self._metric(to_tensor(crop[None], self._device))) for crop in crops]
         return sign * np.array(scores, np.float32)
+
+
+def load(setup: Setup) -> Measurements:
+    """The measurements of the registry's rows: of the face alone, and of the crop with its background.
+
+    Raises:
+        WeightsError: when the weights are missing or wrong.
+        FaceqaError: `unknown_iqa` or `missing_package`, when there is no metric of that name.
+    """
+    given = setup.iqa
+    iqa = load_iqa(setup.models, setup.device, given) if given is None or isinstance(given, str) else given
+
+    def of_faces(batch: FaceBatch) -> np.ndarray:
+        return iqa(batch.masked_faces)
+
+    def of_crops(batch: FaceBatch) -> np.ndarray:
+        return iqa(batch.crops)
+
+    return {"dbcnn": of_faces, "dbcnn_unmasked": of_crops}
 
 
 def load_iqa(

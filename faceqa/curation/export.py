@@ -1,96 +1,85 @@
-"""The pictures of a data set once more: sorted into `kept/` and `rejected/`, and small for the report."""
+"""The pictures of a data set once more, sorted into `kept/` and `rejected/`."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
 import cv2
 import numpy as np
 
-from faceqa import image
-from faceqa.alignment import crop_face
+from faceqa.curation.settings import Settings
+from faceqa.curation.table import Row
 from faceqa.errors import ImageError
-from faceqa.image import NamedImage
-from faceqa.journal import Settings
-from faceqa.sources import named_images
-from faceqa.table import Row
+from faceqa.faces.alignment import crop_face
+from faceqa.reading import image
+from faceqa.reading.image import NamedImage
+from faceqa.reading.sources import named_images
 from faceqa.types import Face
 
 Export = Literal["link", "copy", "crop"]
-
-THUMBNAIL_SIZE = 160
-"""Side in px of the report's pictures."""
-
-THUMBNAIL_QUALITY = 82
-"""JPEG."""
 
 LONGEST_NAME = 200
 """Bytes of a file's name; file systems take 255."""
 
 
-def _images_again(settings: Settings, out: Path, rows: list[Row]) -> Iterator[tuple[NamedImage, list[Row]]]:
-    """The images of rows, each with its rows."""
-    wanted: dict[str, list[Row]] = {}
-    for row in rows:
-        wanted.setdefault(row["image"], []).append(row)
-    for again in named_images(settings.paths, settings.sampling, wanted.__contains__, leave_out=out):
-        if again.name in wanted:
-            yield again, wanted.pop(again.name)
+def sort_files(settings: Settings, out: Path, rows: Callable[[], Iterable[Row]], export: Export) -> None:
+    """Fill `kept/` and `rejected/` anew; each appears whole.
 
-
-def thumbnails(settings: Settings, out: Path, rows: list[Row]) -> dict[tuple[str, int], bytes]:
-    """JPEGs of faces by the name of the image and the number of the face; those that still can be read."""
-    pictures = {}
-    for again, faces in _images_again(settings, out, rows):
-        for row, crop in _crops(again, faces):
-            small = cv2.resize(crop, (THUMBNAIL_SIZE,) * 2, interpolation=cv2.INTER_AREA)
-            bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
-            jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, THUMBNAIL_QUALITY])[1]
-            pictures[row["image"], row["face_index"]] = jpeg.tobytes()
-    return pictures
-
-
-def _crops(again: NamedImage, rows: list[Row]) -> Iterator[tuple[Row, np.ndarray]]:
-    """The face crops of an image; none where it can no longer be read."""
-    try:
-        photo = _loaded(again)
-    except ImageError:
-        return
-    for row in rows:
-        if row["x1"] is not None:
-            face = Face((row["x1"], row["y1"], row["x2"], row["y2"]), (), row["confidence"])
-            yield row, crop_face(photo, face).image
-
-
-def _loaded(again: NamedImage) -> np.ndarray:
-    if isinstance(again.source, ImageError):
-        raise again.source
-    return image.load(again.source)
-
-
-def sort_files(settings: Settings, out: Path, rows: list[Row], export: Export) -> None:
-    """Fill `kept/` and `rejected/` anew; each appears whole."""
+    Args:
+        settings: Of the run.
+        out: Its folder.
+        rows: Gives all rows, with their verdicts.
+        export: Links to the images, copies of them, or the face crops.
+    """
     folders = {"kept": out / "kept.part", "rejected": out / "rejected.part"}
     for folder in folders.values():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-    places = _places([row["image"] for row in rows])
-    for again, faces in _images_again(settings, out, rows):
+    places = _places(dict.fromkeys(row.image for row in rows()))
+    for again, faces in images_again(settings, out, rows()):
         place = places[again.name]
         if export == "crop":
-            for row, crop in _crops(again, faces):
-                folder = folders["kept" if row["verdict"] == "accept" else "rejected"]
-                _write_png(crop, folder / f"{place}-face{row['face_index'] + 1}.png")
+            for row, crop in face_crops(again, faces):
+                folder = folders["kept" if row.verdict == "accept" else "rejected"]
+                _write_png(crop, folder / f"{place}-face{(row.face_index or 0) + 1}.png")
         elif not isinstance(again.source, ImageError):
-            kept = any(row["verdict"] == "accept" for row in faces)
+            kept = any(row.verdict == "accept" for row in faces)
             _write_image(again, folders["kept" if kept else "rejected"] / place, export)
     for name, folder in folders.items():
         shutil.rmtree(out / name, ignore_errors=True)
         os.replace(folder, out / name)
+
+
+def images_again(
+    settings: Settings, out: Path, rows: Iterable[Row]
+) -> Iterator[tuple[NamedImage, list[Row]]]:
+    """The images of rows, read once more, each with its rows."""
+    wanted: dict[str, list[Row]] = {}
+    for row in rows:
+        wanted.setdefault(row.image, []).append(row)
+    images = named_images(
+        settings.paths, settings.sampling, wanted.__contains__, leave_out=out, root=settings.root
+    )
+    for again in images:
+        if again.name in wanted:
+            yield again, wanted.pop(again.name)
+
+
+def face_crops(again: NamedImage, rows: Iterable[Row]) -> Iterator[tuple[Row, np.ndarray]]:
+    """The face crops of an image, RGB uint8 (384, 384, 3); none where it can no longer be read."""
+    try:
+        if isinstance(again.source, ImageError):
+            return
+        photo = image.load(again.source)
+    except ImageError:
+        return
+    for row in rows:
+        if row.box is not None:
+            yield row, crop_face(photo, Face(row.box, (), row.confidence or 0.0)).image
 
 
 def _write_image(again: NamedImage, path: Path, export: Export) -> None:
@@ -113,7 +102,7 @@ def _write_png(picture: np.ndarray, path: Path) -> None:
     path.write_bytes(cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes())
 
 
-def _places(names: list[str]) -> dict[str, str]:
+def _places(names: Iterable[str]) -> dict[str, str]:
     """Where each image goes below `kept/`: its path without what all have in common, made safe and unique."""
     parts = {name: [part for part in name.split("/") if part not in ("", ".", "..")] for name in names}
     common = (

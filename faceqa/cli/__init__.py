@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from faceqa.curation import Selection
-    from faceqa.image import NamedImage
+    from faceqa.reading.image import NamedImage
     from faceqa.scorer import Scorer
-    from faceqa.sources import Sampling
+    from faceqa.reading.sources import Sampling
 
 ALL_ASSESSED, SOME_FAILED, USAGE = 0, 1, 2
 INTERRUPTED = 130
@@ -220,7 +220,7 @@ def _paths(options: argparse.Namespace) -> list[str]:
 
 
 def _sampling(options: argparse.Namespace) -> Sampling:
-    from faceqa.sources import Sampling
+    from faceqa.reading.sources import Sampling
 
     return Sampling(options.fps, options.every, options.stills)
 
@@ -252,7 +252,7 @@ def _scorer(options: argparse.Namespace) -> Scorer:
 def _score(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from faceqa.sources import count_images, named_images, shown, source_files
+    from faceqa.reading.sources import count_images, named_images, shown, source_files
 
     paths, sampling = _paths(options), _sampling(options)
     files = list(source_files(paths))
@@ -329,7 +329,7 @@ def _curate(options: argparse.Namespace) -> int:
 
     from faceqa.curation import curate
     from faceqa.journal import Settings
-    from faceqa.sources import count_images
+    from faceqa.reading.sources import count_images
 
     paths, sampling = _paths(options), _sampling(options)
     count = count_images(paths, sampling, leave_out=options.out)
@@ -370,7 +370,7 @@ def _rejudge(options: argparse.Namespace) -> int:
 
 def _told(summary: dict[str, Any], written: Path) -> int:
     """Print what came out of it."""
-    from faceqa.sources import shown
+    from faceqa.reading.sources import shown
 
     counts = ", ".join(f"{summary[name]:,} {name}" for name in ("images", "faces", "accepted", "rejected"))
     print(f"{counts}, {summary['errors']:,} unreadable")

@@ -8,54 +8,19 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from faceqa import table, weights
+from faceqa.curation.settings import Settings
+from faceqa.curation.table import Row
 from faceqa.errors import CurationError
-from faceqa.sources import Sampling
-from faceqa.table import Row
 from faceqa.types import Assessment
 
 JOURNAL = "scores.jsonl"
 """The file in the output folder."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the measures depend on: the first line of the journal. A run goes on only with the same.
-
-    Attributes:
-        paths: Files, folders, zips and videos, as they were named.
-        sampling: Of videos.
-        all_faces: Whether every face counts, or only the largest of each image.
-        unmasked: Whether the crops with their backgrounds are scored, too.
-        models: The model set.
-        iqa: Another metric in the place of DBCNN.
-        version: Of faceqa.
-        weights: Fingerprint of the networks; empty stands for that of the model set as it is now.
-    """
-
-    paths: tuple[str, ...]
-    sampling: Sampling = field(default_factory=Sampling)
-    all_faces: bool = False
-    unmasked: bool = False
-    models: weights.Models = "open"
-    iqa: str | None = None
-    version: str = field(default_factory=lambda: version("faceqa"))
-    weights: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.weights:
-            object.__setattr__(self, "weights", weights.fingerprint(self.models))
-
-    @classmethod
-    def from_dict(cls, known: dict[str, Any]) -> Self:
-        """The inverse of `dataclasses.asdict`."""
-        return cls(**{**known, "paths": tuple(known["paths"]), "sampling": Sampling(**known["sampling"])})
 
 
 class Journal:
@@ -81,19 +46,22 @@ class Journal:
         if strangers:
             raise CurationError("bad_output", f"The folder {out} holds other files. Choose a new one.")
         self._file = self._path.open("a+b")
-        known, rows, end = read_journal(self._path)
-        if known is None:
-            end = 0
-        elif known != self._settings:
+        known, whole = None, 0
+        for end, entry in _entries(self._path):
+            whole = end
+            if isinstance(entry, Settings):
+                known = entry
+            else:
+                self.done.update(row.image for row in entry)
+        if known is not None and known != self._settings:
             self._file.close()
             raise CurationError(
                 "other_run",
                 f"{out} holds a run of other sources, settings or models. Choose a new folder, or delete it.",
             )
-        self._file.truncate(end)  # the line that an interrupted run had only begun
+        self._file.truncate(whole)  # the line that an interrupted run had only begun
         if known is None:
             self._write(asdict(self._settings))
-        self.done = {row["image"] for row in rows}
         self._seen = set(self.done)
         return self
 
@@ -108,10 +76,10 @@ class Journal:
         self._seen.add(name)
         return new
 
-    def append(self, batch: list[list[Assessment]]) -> None:
+    def append(self, batch: Sequence[Sequence[Assessment]]) -> None:
         """Write the results of a batch of images, and wait until they are on disk."""
         results = [result for results in batch for result in results]
-        self._write([table.row(result) for result in results])
+        self._write([Row.of(result).cells() for result in results])
         self.done.update(result.image for result in results)
 
     def _write(self, line: Any) -> None:
@@ -121,24 +89,40 @@ class Journal:
         os.fsync(self._file.fileno())
 
 
-def read_journal(path: Path) -> tuple[Settings | None, list[Row], int]:
-    """The settings of a run, the rows so far and the length in bytes of the file's whole lines.
+def read_settings(out: Path) -> Settings:
+    """What a run was asked for.
 
     Raises:
-        CurationError: when it is no journal.
+        CurationError: when the folder holds no run.
     """
-    settings, rows, end = None, [], 0
+    for _, entry in _entries(out / JOURNAL):
+        if isinstance(entry, Settings):
+            return entry
+    raise CurationError("other_run", f"{out} holds no run of faceqa.")
+
+
+def read_rows(out: Path) -> Iterator[Row]:
+    """The rows of a run so far, one after the other, in the order of its images.
+
+    Raises:
+        CurationError: when the folder holds no run.
+    """
+    for _, entry in _entries(out / JOURNAL):
+        if not isinstance(entry, Settings):
+            yield from entry
+
+
+def _entries(path: Path) -> Iterator[tuple[int, Settings | list[Row]]]:
+    """The settings, then the rows of one batch after the other; with the place in bytes where each ends."""
+    end = 0
     try:
         with path.open("rb") as file:
             for line in file:
                 if not line.endswith(b"\n"):
-                    break
-                end += len(line)
+                    return
                 known = json.loads(line)
-                if settings is None:
-                    settings = Settings.from_dict(known)
-                else:
-                    rows += [{name: row[name] for name in table.COLUMNS} for row in known]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+                first = end == 0
+                end += len(line)
+                yield end, Settings.from_dict(known) if first else [Row.from_cells(row) for row in known]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CurationError("other_run", f"{path} is no journal of faceqa ({error}).") from error
-    return settings, rows, end

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from faceqa import weights
+from faceqa.measures.batch import FaceBatch, Measurements, Setup
 from faceqa.networks.arcface import OnnxArcFace
 from faceqa.networks.folding import folded
 from faceqa.networks.sface import SFace, state_dict_from_onnx
@@ -83,7 +84,7 @@ class SerFiq:
         """The closed form: no randomness, the same crop gives the same score.
 
         Args:
-            crops: RGB uint8 (N, 112, 112, 3), aligned by `alignment.align`.
+            crops: RGB uint8 (N, 112, 112, 3), aligned by `faces.alignment.align`.
 
         Returns:
             float64 (N,) in [0, 1], higher is better.
@@ -152,6 +153,20 @@ def quality(distance: Tensor) -> np.ndarray:
     """
     similarity = 2 * torch.sigmoid(-distance.double())
     return torch.sigmoid(ALPHA * (similarity - R)).cpu().numpy()
+
+
+def load(setup: Setup) -> Measurements:
+    """The measurement of the registry's row.
+
+    Raises:
+        WeightsError: when its weights are missing, wrong or not of the expected network.
+    """
+    ser_fiq = load_ser_fiq(setup.models, setup.device)
+
+    def of_batch(batch: FaceBatch) -> np.ndarray:
+        return ser_fiq.score(batch.aligned)
+
+    return {"ser_fiq": of_batch}
 
 
 def load_ser_fiq(

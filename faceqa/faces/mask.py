@@ -5,8 +5,6 @@ Two maps from one network (`networks.face_mask`):
 - *outline*: the whole face, hairline to chin and ear to ear, also where something covers it;
 - *visible*: the part of it where skin, eyes, brows, nose, mouth, beard or clear lenses are seen; masks,
   hands, objects, scarves, dark glasses and hair that falls over the face are not.
-
-The share of the outline that is not visible is the *occlusion*.
 """
 
 from __future__ import annotations
@@ -20,11 +18,9 @@ from safetensors.torch import load_file
 from torch.nn.functional import interpolate
 
 from faceqa import weights
-from faceqa.alignment import check_crops
-from faceqa.networks.batches import batches
+from faceqa.engines.torch import batches, check_crops, load_strictly
 from faceqa.networks.face_mask import FaceMaskNet
 from faceqa.networks.folding import Bfloat16, folded, fuse_activations, multiplies_bfloat16
-from faceqa.networks.loading import load_strictly
 
 INPUT_SIZE = 256
 """Side in px at which the network was trained."""
@@ -53,13 +49,6 @@ class FaceMasks:
 
     outline: np.ndarray
     visible: np.ndarray
-
-    @property
-    def occlusion(self) -> np.ndarray:
-        """`occlusion` of each crop, float64 (N,)."""
-        return np.array(
-            [occlusion(o, v) for o, v in zip(self.outline, self.visible, strict=True)], dtype=np.float64
-        )
 
 
 class FaceMasker:
@@ -109,22 +98,6 @@ def load_masker(device: torch.device) -> FaceMasker:
             network.unet.decoder = Bfloat16(network.unet.decoder)
         fuse_activations(network)
     return FaceMasker(network, device)
-
-
-def occlusion(outline: np.ndarray, visible: np.ndarray) -> float:
-    """The share of the outline's area in which the face is not seen, in [0, 1].
-
-    Where no face was found (an empty outline) nothing of one is seen: 1.
-
-    Args:
-        outline: float (H, W) in [0, 1].
-        visible: float (H, W) in [0, 1].
-    """
-    whole = outline >= THRESHOLD
-    area = int(whole.sum())
-    if area == 0:
-        return 1.0
-    return 1.0 - int((whole & (visible >= THRESHOLD)).sum()) / area
 
 
 def remove_background(crop: np.ndarray, outline: np.ndarray) -> np.ndarray:

@@ -153,9 +153,3 @@ def _reduce_around(image: np.ndarray, transform: np.ndarray, reduction: int) -> 
     small = cv2.resize(patch, (side // reduction,) * 2, interpolation=cv2.INTER_AREA)
     offset = np.array([left, top]) + (reduction - 1) / 2
     return small, np.column_stack([transform[:, :2] * reduction, transform[:, :2] @ offset + transform[:, 2]])
-
-
-def check_crops(crops: np.ndarray) -> None:
-    """Refuse what is not a batch of face crops, RGB uint8 (N, H, W, 3), with a ValueError."""
-    if crops.ndim != 4 or crops.shape[3] != 3 or crops.dtype != np.uint8:
-        raise ValueError(f"face crops are uint8 (N, H, W, 3), not {crops.dtype} {crops.shape}")

@@ -1,0 +1,199 @@
+"""A run over a data set: everything that the models find goes into a journal, all else follows from it.
+
+So a run that was interrupted, however hard, goes on where it stopped, and another policy needs no model.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from faceqa.curation import table
+from faceqa.curation.export import Export, sort_files
+from faceqa.curation.journal import JOURNAL, read_rows, read_settings
+from faceqa.curation.report import write_report
+from faceqa.curation.runners import local
+from faceqa.curation.selection import Summary, Summing, select
+from faceqa.curation.settings import Selection, Settings
+from faceqa.curation.table import Row
+from faceqa.errors import CurationError
+from faceqa.languages import Language
+from faceqa.reading.videos import Sampling
+from faceqa.verdict.policy import Policy
+
+if TYPE_CHECKING:
+    from faceqa.scorer import Device, Scorer
+    from faceqa.weights import Models
+
+Runner = Literal["local"]
+
+RUNNERS = {"local": local.run}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run in its folder.
+
+    Attributes:
+        out: The folder: new, empty, or that of an earlier run with the same settings.
+        settings: What to assess, and how.
+    """
+
+    out: Path
+    settings: Settings
+
+    @classmethod
+    def found(cls, out: Path) -> Run:
+        """The run that a folder holds.
+
+        Raises:
+            CurationError: when it holds none.
+        """
+        return cls(out, read_settings(out))
+
+    def assess(self, load_scorer: Callable[[], Scorer], runner: Runner = "local") -> Iterator[int]:
+        """Assess the data set, or what an earlier run left of it.
+
+        Args:
+            load_scorer: Loads the models; not called where everything is assessed already.
+            runner: Who works through the images.
+
+        Yields:
+            How many more images are done. What was yielded is safely on disk.
+
+        Raises:
+            CurationError: when the folder holds something else.
+        """
+        yield from RUNNERS[runner](self.settings, self.out, load_scorer)
+
+    def rows(self, selection: Selection) -> Iterator[Row]:
+        """The rows with their verdicts, read as they are needed."""
+        return select(lambda: read_rows(self.out), selection)
+
+    def publish(
+        self, selection: Selection, export: Export | None = None, language: Language = "en"
+    ) -> Summary:
+        """Write what follows from the journal: tables, sorted files, summary, report. No model runs.
+
+        Args:
+            selection: Which faces to keep.
+            export: Whether to fill `kept/` and `rejected/`: with links to the images (copies, where they come
+                out of a zip or video), with copies, or with the face crops; None leaves them as they are.
+            language: Of the report, when it is opened.
+
+        Returns:
+            The summary.
+        """
+        summing = Summing()
+        with ExitStack() as stack:
+            writers = [
+                stack.enter_context(table.csv_writer(self.out / "scores.csv")),
+                stack.enter_context(table.parquet_writer(self.out / "scores.parquet")),
+            ]
+            for row in self.rows(selection):
+                summing.add(row)
+                for write in writers:
+                    write(row)
+        summary = summing.summary(selection, self.settings)
+        if export is not None:
+            sort_files(self.settings, self.out, lambda: self.rows(selection), export)
+        _write_json(summary.to_dict(), self.out / "summary.json")
+        write_report(self.settings, self.out, lambda: self.rows(selection), summary, language)
+        return summary
+
+
+def curate(
+    sources: Iterable[str | Path],
+    out: str | Path,
+    *,
+    policy: Policy | None = None,
+    keep_top: int | None = None,
+    keep_fraction: float | None = None,
+    export: Export | None = None,
+    all_faces: bool = False,
+    unmasked: bool = False,
+    sampling: Sampling | None = None,
+    root: str | Path = "",
+    most: int | None = None,
+    device: Device = "auto",
+    models: Models = "open",
+    iqa: str | None = None,
+    scorer: Scorer | None = None,
+    runner: Runner = "local",
+    language: Language = "en",
+    progress: Callable[[int], object] = lambda images: None,
+) -> Summary:
+    """Filter a data set: assess every image and say which faces to keep.
+
+    The same call goes on with a run that was interrupted. Writes `scores.csv`, `scores.parquet`,
+    `summary.json`, `report.html`, and `scores.jsonl`, the journal.
+
+    Args:
+        sources: Images, folders (recursive), zips and videos.
+        out: The folder to write to: new, empty, or that of an earlier run with the same settings.
+        policy: What the verdicts go by; by default the default policy.
+        keep_top: Of the accepted faces only so many, the best by CAFI.
+        keep_fraction: The same as a share of the faces that pass the gates, in [0, 1].
+        export: Fill `kept/` and `rejected/` with "link", "copy" or "crop"; see `Run.publish`.
+        all_faces: Assess every face of an image, not only the largest.
+        unmasked: Score the crops with their backgrounds, too.
+        sampling: Which frames of videos to take.
+        root: The folder that relative sources lie in, which the images' names leave out.
+        most: So many images at most.
+        device: Where the networks run.
+        models: The model set.
+        iqa: Another perceptual metric in the place of DBCNN, see `Scorer`.
+        scorer: One that is loaded already, in the place of `device`, `models` and `iqa`.
+        runner: Who works through the images.
+        language: Of the report, when it is opened.
+        progress: Called with the number of images done since the last call.
+
+    Returns:
+        The summary, as in `summary.json`.
+
+    Raises:
+        CurationError: when the folder holds something else, or there is no such runner.
+        WeightsError: when weights are missing or wrong.
+        DeviceError: when there is no such device.
+    """
+    if runner not in RUNNERS:
+        raise CurationError("unknown_runner", f"There is no runner '{runner}', only {', '.join(RUNNERS)}.")
+    policy = policy or Policy()
+    settings = Settings(
+        tuple(map(str, sources)),
+        str(root),
+        sampling or Sampling(),
+        most,
+        all_faces,
+        unmasked,
+        models if scorer is None else scorer.model_set,
+        iqa if scorer is None else scorer.iqa,
+    )
+
+    def load_scorer() -> Scorer:
+        if scorer is not None:
+            return scorer
+        from faceqa.scorer import Scorer as Loaded
+
+        return Loaded(device, models, policy, iqa)
+
+    run = Run(Path(out), settings)
+    for images in run.assess(load_scorer, runner):
+        progress(images)
+    return run.publish(Selection(policy, keep_top, keep_fraction), export, language)
+
+
+def holds_run(out: Path) -> bool:
+    """Whether a folder is that of a run."""
+    return (out / JOURNAL).is_file()
+
+
+def _write_json(content: object, path: Path) -> None:
+    scratch = path.with_name(path.name + ".part")
+    scratch.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(scratch, path)

@@ -1,0 +1,1 @@
+"""Who works through the images of a run."""

@@ -1,0 +1,185 @@
+"""Rows and a selection -> the rows with their verdicts, and the summary of them."""
+
+from __future__ import annotations
+
+import heapq
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from faceqa.curation.settings import Selection, Settings
+from faceqa.curation.table import Row
+from faceqa.measures.registry import MEASURES, SCORE
+from faceqa.types import SCHEMA
+
+SHARES = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
+"""Of the faces that pass the gates, for which the summary says the CAFI threshold that keeps them."""
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+NOT_AMONG_BEST = "not_among_best"
+
+DESCRIBED = (SCORE.name, *(row.name for row in MEASURES))
+"""The measures whose distribution the summary gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A CAFI threshold and what it keeps.
+
+    Attributes:
+        share: Of the faces that pass the gates, in [0, 1].
+        faces: How many these are.
+        cafi: The threshold.
+    """
+
+    share: float
+    faces: int
+    cafi: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What came out of a run or of a table.
+
+    Attributes:
+        images: How many images.
+        faces: How many faces.
+        passing: Faces that pass the gates.
+        accepted: Faces that are kept.
+        rejected: Faces, and images without one, that are not.
+        errors: Images that could not be assessed.
+        reasons: How often each reason comes, the most frequent first.
+        measures: Of each measure its lowest, highest and mean value and its quantiles.
+        thresholds: Which CAFI threshold keeps which share.
+        selection: What the verdicts go by.
+        settings: What the run was asked for; None for a table alone.
+    """
+
+    images: int
+    faces: int
+    passing: int
+    accepted: int
+    rejected: int
+    errors: int
+    reasons: Mapping[str, int]
+    measures: Mapping[str, Mapping[str, float]]
+    thresholds: tuple[Threshold, ...]
+    selection: Selection = field(default_factory=Selection)
+    settings: Settings | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it is written to `summary.json`."""
+        known = {
+            **asdict(replace(self, settings=None)),
+            "selection": asdict(self.selection),
+            "settings": self.settings and self.settings.told(),
+        }
+        return {"schema": SCHEMA, **known}
+
+
+class Summing:
+    """A summary in the making: rows in, one after the other, and nothing of them kept but numbers."""
+
+    def __init__(self) -> None:
+        self._images = 0
+        self._last: str | None = None
+        self._verdicts: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
+        self._values: dict[str, array[float]] = {name: array("d") for name in DESCRIBED}
+        self._faces = 0
+
+    def add(self, row: Row) -> None:
+        """Count a row; those of one image come one after the other."""
+        if row.image != self._last:
+            self._images += 1
+            self._last = row.image
+        self._verdicts[row.verdict] += 1
+        self._reasons.update(row.reasons)
+        self._faces += bool(row.scores)
+        for name, values in self._values.items():
+            value = row.cafi if name == SCORE.name else row.scores.get(name)
+            if value is not None:
+                values.append(value)
+
+    def summary(self, selection: Selection | None = None, settings: Settings | None = None) -> Summary:
+        """What was counted so far."""
+        values = {name: np.asarray(known) for name, known in self._values.items()}
+        return Summary(
+            images=self._images,
+            faces=self._faces,
+            passing=len(values[SCORE.name]),
+            accepted=self._verdicts["accept"],
+            rejected=self._verdicts["reject"],
+            errors=self._verdicts["error"],
+            reasons=dict(self._reasons.most_common()),
+            measures={name: _distribution(known) for name, known in values.items() if len(known)},
+            thresholds=_thresholds(values[SCORE.name]),
+            selection=selection or Selection(),
+            settings=settings,
+        )
+
+
+def select(rows: Callable[[], Iterable[Row]], selection: Selection) -> Iterator[Row]:
+    """The rows with their verdicts: the policy's, and then the limit on how many are kept.
+
+    Args:
+        rows: Gives all rows from the first on; called a second time where a limit needs to know all first.
+        selection: Which faces to keep.
+    """
+    judged = (row.judged(selection.policy) for row in rows())
+    if selection.keep_top is None and selection.keep_fraction is None:
+        return judged
+    best = _best(judged, selection)
+    again = (row.judged(selection.policy) for row in rows())
+    return (
+        replace(row, verdict="reject", reasons=(NOT_AMONG_BEST,))
+        if row.verdict == "accept" and number not in best
+        else row
+        for number, row in enumerate(again)
+    )
+
+
+def _best(rows: Iterable[Row], selection: Selection) -> set[int]:
+    """The numbers of the accepted rows that are kept: the best by CAFI, of equals the first."""
+    numbers, scores, passing = array("q"), array("d"), 0
+    for number, row in enumerate(rows):
+        passing += row.cafi is not None
+        if row.verdict == "accept" and row.cafi is not None:
+            numbers.append(number)
+            scores.append(row.cafi)
+    most = selection.keep_top
+    if selection.keep_fraction is not None:
+        most = round(selection.keep_fraction * passing)
+    ranked = heapq.nsmallest(most or 0, range(len(scores)), key=lambda place: -scores[place])
+    return {numbers[place] for place in ranked}
+
+
+def summarise(rows: Iterable[Row], selection: Selection | None = None) -> Summary:
+    """The summary of rows with their verdicts."""
+    summing = Summing()
+    for row in rows:
+        summing.add(row)
+    return summing.summary(selection)
+
+
+def _thresholds(scores: np.ndarray) -> tuple[Threshold, ...]:
+    """For each of `SHARES` of the faces that pass the gates the CAFI threshold that keeps them."""
+    passing = np.sort(scores)[::-1]
+    counts = [(share, max(1, round(share * len(passing)))) for share in SHARES if len(passing)]
+    return tuple(Threshold(share, count, float(passing[count - 1])) for share, count in counts)
+
+
+def _distribution(values: np.ndarray) -> dict[str, float]:
+    quantiles = zip(QUANTILES, np.quantile(values, QUANTILES), strict=True)
+    known = {
+        "min": values.min(),
+        **{f"p{round(100 * q)}": value for q, value in quantiles},
+        "max": values.max(),
+        "mean": values.mean(),
+    }
+    return {name: round(float(value), 4) for name, value in known.items()}

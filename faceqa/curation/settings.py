@@ -1,0 +1,73 @@
+"""What a run measures, and which of its faces are kept."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Self
+
+from faceqa import weights
+from faceqa.reading.image import shown
+from faceqa.reading.videos import Sampling
+from faceqa.verdict.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the measures depend on: the first line of the journal. A run goes on only with the same.
+
+    Attributes:
+        paths: Files, folders, zips and videos, as they were named.
+        root: The folder that relative paths start from, which is left out of the images' names; by default
+            the working folder.
+        sampling: Of videos.
+        most: So many images at most; the others are left out.
+        all_faces: Whether every face counts, or only the largest of each image.
+        unmasked: Whether the crops with their backgrounds are scored, too.
+        models: The model set.
+        iqa: Another metric in the place of DBCNN.
+        version: Of faceqa.
+        weights: Fingerprint of the networks; empty stands for that of the model set as it is now.
+    """
+
+    paths: tuple[str, ...]
+    root: str = ""
+    sampling: Sampling = field(default_factory=Sampling)
+    most: int | None = None
+    all_faces: bool = False
+    unmasked: bool = False
+    models: weights.Models = "open"
+    iqa: str | None = None
+    version: str = field(default_factory=lambda: version("faceqa"))
+    weights: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.weights:
+            object.__setattr__(self, "weights", weights.fingerprint(self.models))
+
+    @classmethod
+    def from_dict(cls, known: dict[str, Any]) -> Self:
+        """The inverse of `dataclasses.asdict`."""
+        return cls(**{**known, "paths": tuple(known["paths"]), "sampling": Sampling(**known["sampling"])})
+
+    def told(self) -> dict[str, Any]:
+        """As `summary.json` tells them: every name is text, and nothing says where the files lie."""
+        known = {**asdict(self), "paths": [shown(Path(path)) for path in self.paths]}
+        del known["root"]
+        return known
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which faces to keep.
+
+    Attributes:
+        policy: Its gates and its CAFI threshold.
+        keep_top: Of those that it accepts, only so many, the best by CAFI.
+        keep_fraction: The same as a share of the faces that pass the gates, in [0, 1].
+    """
+
+    policy: Policy = field(default_factory=Policy)
+    keep_top: int | None = None
+    keep_fraction: float | None = None

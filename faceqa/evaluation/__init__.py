@@ -1,0 +1,1 @@
+"""How good the measures are, and what makes them fall."""

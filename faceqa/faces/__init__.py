@@ -1,0 +1,1 @@
+"""A photo -> its faces: where they are, how they are turned, what of them is seen."""

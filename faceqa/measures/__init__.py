@@ -1,0 +1,1 @@
+"""One file a measure, and the registry with one row a measure."""

@@ -1,0 +1,63 @@
+"""What a measure sees of faces that are measured together, and what it is built from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from faceqa.types import Face, Pose
+from faceqa.weights import Models
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceBatch:
+    """N faces, of any photos.
+
+    Attributes:
+        faces: In px of their photos.
+        poses: Head poses in degrees; None where the landmarks have none.
+        aligned: As the embedding network sees them: RGB uint8 (N, 112, 112, 3).
+        crops: The squares around the faces: RGB uint8 (N, 384, 384, 3).
+        outline: The whole face, also where something covers it: float32 (N, 384, 384) in [0, 1].
+        visible: The part of it that is seen: likewise, nowhere above `outline`.
+        masked_faces: The crops without their backgrounds: RGB uint8 (N, 384, 384, 3).
+    """
+
+    faces: tuple[Face, ...]
+    poses: tuple[Pose | None, ...]
+    aligned: np.ndarray
+    crops: np.ndarray
+    outline: np.ndarray
+    visible: np.ndarray
+    masked_faces: np.ndarray
+
+
+Measurement = Callable[[FaceBatch], "np.ndarray"]
+"""Faces -> values (N,) in the unit of the measure's row."""
+
+Iqa = Callable[["np.ndarray"], "np.ndarray"]
+"""RGB uint8 crops (N, S, S, 3) -> float32 (N,); higher is better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What the measures of a scorer are built from.
+
+    Attributes:
+        models: The model set.
+        device: Where networks run.
+        iqa: Another perceptual metric in the place of DBCNN: its name, or the metric itself.
+    """
+
+    models: Models
+    device: torch.device
+    iqa: str | Iqa | None = None
+
+
+Measurements = Mapping[str, Measurement]
+"""By the names of the registry's rows."""

@@ -1,0 +1,292 @@
+"""One row a measure: everything that the rest of faceqa needs to know of it.
+
+The policy and its presets, the verdict and its reasons, the tables, the report, the command line, the HTTP
+interface and the demo's sliders and gauges follow from these rows. A new measure is a file in this folder,
+which its row names in `module`, and a row here.
+
+The order of the rows is the way of a photo through faceqa; reasons and columns come in that order.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from faceqa.languages import Language, Words
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonWords:
+    """What is said of a fault.
+
+    Attributes:
+        short: In two or three words, for tables and lists.
+        message: What is wrong, in a sentence. For a gate with the blanks {value} and {limit}, in its
+            measure's unit, or {value_percent} and {limit_percent}.
+        advice: What to do about it.
+    """
+
+    short: Words
+    message: Words
+    advice: Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """The limit that a measure must keep.
+
+    Attributes:
+        setting: Its name in the policy.
+        limit: The default, in the measure's unit. A value that equals the limit passes.
+        slider: Left end, right end and step of a slider for it.
+        label: What it is called beside that slider.
+        reason: Code of the reason where it fails.
+        words: What is said then.
+    """
+
+    setting: str
+    limit: float
+    slider: tuple[float, float, float]
+    label: Words
+    reason: str
+    words: ReasonWords
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """The part that a measure has in the score.
+
+    Attributes:
+        setting: The weight's name in the policy.
+        default: Of the weight.
+        label: What it is called beside a slider.
+    """
+
+    setting: str
+    default: float
+    label: Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """A measure of a face.
+
+    Attributes:
+        name: In Python, JSON, tables and HTTP.
+        module: The file that measures it. Its function `load` gives, by name, the functions from a
+            `measures.batch.FaceBatch` to values (N,).
+        title: What people read above its number.
+        meaning: What the number says, in half a sentence.
+        unit: "px", "°", "%" (of a share in [0, 1], which people read in percent) or nothing.
+        lowest: The lowest possible value.
+        highest: The highest possible value.
+        axis: Both ends of its scale in figures.
+        decimals: To so many it is rounded before the verdict, so that a table that is judged again gives the
+            very same verdict.
+        shown: So many decimals are shown to people, in its unit.
+        higher_is_better: Which way it is read.
+        colour: Of its curves and bars, "#rrggbb".
+        gate: The limit that it must keep; None for a measure that only informs.
+        weight: The part that it has in the score; None for a measure that has none.
+        on_request: Whether it is left out unless it is asked for.
+    """
+
+    name: str
+    module: str
+    title: Words
+    meaning: Words
+    unit: str = ""
+    lowest: float = 0.0
+    highest: float = math.inf
+    axis: tuple[float, float]
+    decimals: int
+    shown: int
+    higher_is_better: bool = True
+    colour: str
+    gate: Gate | None = None
+    weight: Weight | None = None
+    on_request: bool = False
+
+    def passes(self, value: float, limit: float) -> bool:
+        """Whether a value keeps a limit."""
+        return value >= limit if self.higher_is_better else value <= limit
+
+    @property
+    def factor(self) -> float:
+        """By which it is multiplied in the score, so that its scale ends at 100."""
+        return 100 / self.axis[1]
+
+    def text(self, value: float | None, language: Language = "en") -> str:
+        """A value as people read it, with its unit."""
+        if value is None:
+            return "-"
+        if self.unit == "%":
+            return f"{100 * value:.{self.shown}f}" + ("%" if language == "ko" else " %")
+        number = f"{value:.{self.shown}f}"
+        return number + {"": "", "°": "°"}.get(self.unit, f" {self.unit}")
+
+
+MEASURES: tuple[Measure, ...] = (
+    Measure(
+        name="face_size",
+        module="faceqa.measures.face_size",
+        title=Words("Face size", "얼굴 크기"),
+        meaning=Words("the longer side of the face in the photo", "사진에서 얼굴의 긴 변"),
+        unit="px",
+        axis=(0, 1000),
+        decimals=1,
+        shown=0,
+        colour="#64748b",
+        gate=Gate(
+            setting="min_face_size",
+            limit=112,  # the side of the recognition network's input: a smaller face cannot fill it
+            slider=(0, 512, 1),
+            label=Words("Face size in px, at least", "얼굴 크기 하한(픽셀)"),
+            reason="face_too_small",
+            words=ReasonWords(
+                Words("face too small", "얼굴이 너무 작음"),
+                Words(
+                    "The face is {value:g} px long; at least {limit:g} px are needed.",
+                    "얼굴의 긴 변이 {value:g}픽셀입니다. 최소 {limit:g}픽셀이 필요합니다.",
+                ),
+                Words(
+                    "Move closer, or use a photo of higher resolution: enlarging this one adds no detail.",
+                    "더 가까이서 찍거나 해상도가 더 높은 사진을 사용하세요. "
+                    "확대해도 세부는 늘어나지 않습니다.",
+                ),
+            ),
+        ),
+    ),
+    Measure(
+        name="ser_fiq",
+        module="faceqa.measures.ser_fiq",
+        title=Words("SER-FIQ", "SER-FIQ"),
+        meaning=Words("how recognisable the face is", "얼굴을 얼마나 알아볼 수 있는지"),
+        highest=1.0,
+        axis=(0, 1),
+        decimals=4,
+        shown=2,
+        colour="#3b82f6",
+        gate=Gate(
+            setting="ser_fiq_threshold",
+            limit=0.5,  # the reference system's (2022)
+            slider=(0, 1, 0.01),
+            label=Words("SER-FIQ, at least", "SER-FIQ 하한"),
+            reason="low_ser_fiq",
+            words=ReasonWords(
+                Words("hard to recognise", "알아보기 어려움"),
+                Words(
+                    "The face is hard to recognise: its SER-FIQ is {value:g}, below {limit:g}.",
+                    "얼굴을 알아보기 어렵습니다. SER-FIQ가 {value:g}로 기준 {limit:g}보다 낮습니다.",
+                ),
+                Words(
+                    "Turn the face to the camera, uncover it, and keep it sharp and evenly lit.",
+                    "얼굴을 카메라 쪽으로 향하고, 가린 것을 치우고, 초점과 조명을 고르게 맞추세요.",
+                ),
+            ),
+        ),
+        weight=Weight(
+            setting="ser_fiq_weight",
+            default=0.0,
+            label=Words("Weight of SER-FIQ", "SER-FIQ 가중치"),
+        ),
+    ),
+    Measure(
+        name="occlusion",
+        module="faceqa.measures.occlusion",
+        title=Words("Covered", "가려짐"),
+        meaning=Words("the share of the face that something covers", "무언가에 가려진 얼굴의 비율"),
+        unit="%",
+        highest=1.0,
+        axis=(0, 1),
+        decimals=4,
+        shown=1,
+        higher_is_better=False,
+        colour="#f97316",
+        gate=Gate(
+            setting="max_occlusion",
+            limit=0.25,
+            slider=(0, 1, 0.01),
+            label=Words("Covered, at most", "가려짐 상한"),
+            reason="occluded",
+            words=ReasonWords(
+                Words("face covered", "얼굴이 가려짐"),
+                Words(
+                    "{value_percent:g} % of the face is covered; at most {limit_percent:g} % may be.",
+                    "얼굴의 {value_percent:g}%가 가려져 있습니다. 최대 {limit_percent:g}%까지 허용됩니다.",
+                ),
+                Words(
+                    "Take off masks, dark glasses and scarves; keep hands, hair and objects away from the "
+                    "face.",
+                    "마스크, 선글라스, 목도리를 벗고 손, 머리카락, 물건이 얼굴을 가리지 않게 하세요.",
+                ),
+            ),
+        ),
+    ),
+    Measure(
+        name="dbcnn",
+        module="faceqa.measures.perceptual",
+        title=Words("DBCNN", "DBCNN"),
+        meaning=Words("picture quality of the face without its background", "배경을 뺀 얼굴의 화질"),
+        # DBCNN's own ends are 0 and 100; a metric that is put in its place brings its scale along.
+        lowest=-math.inf,
+        axis=(0, 100),
+        decimals=2,
+        shown=1,
+        colour="#f59e0b",
+        weight=Weight(
+            setting="dbcnn_weight",
+            default=1.0,
+            label=Words("Weight of DBCNN", "DBCNN 가중치"),
+        ),
+    ),
+    Measure(
+        name="dbcnn_unmasked",
+        module="faceqa.measures.perceptual",
+        title=Words("DBCNN, whole crop", "DBCNN(배경 포함)"),
+        meaning=Words("picture quality of the face with its background", "배경을 포함한 얼굴의 화질"),
+        lowest=-math.inf,
+        axis=(0, 100),
+        decimals=2,
+        shown=1,
+        colour="#a8a29e",
+        on_request=True,
+    ),
+)
+
+SCORE = Measure(
+    name="cafi",
+    module="faceqa.verdict.judge",
+    title=Words("CAFI", "CAFI"),
+    meaning=Words("the score of a face that passes every gate", "필수 기준을 모두 통과한 얼굴의 점수"),
+    lowest=-math.inf,
+    axis=(0, 100),
+    decimals=2,
+    shown=1,
+    colour="#8b5cf6",
+    gate=Gate(
+        setting="cafi_threshold",
+        limit=55.5,  # training/calibration
+        slider=(0, 100, 0.5),
+        label=Words("CAFI, at least", "CAFI 하한"),
+        reason="low_cafi",
+        words=ReasonWords(
+            Words("low picture quality", "화질이 낮음"),
+            Words(
+                "The picture quality of the face is too low: CAFI {value:g}, below {limit:g}.",
+                "얼굴의 화질이 낮습니다. CAFI가 {value:g}로 기준 {limit:g}보다 낮습니다.",
+            ),
+            Words(
+                "Use a sharper picture: a higher resolution, less compression, better focus, more light.",
+                "더 선명한 사진을 사용하세요. 해상도를 높이고, 압축을 줄이고, 초점과 조명을 개선하세요.",
+            ),
+        ),
+    ),
+)
+"""The measure that the verdict itself makes of the others: their weighted mean."""
+
+GATED = tuple(row for row in MEASURES if row.gate is not None)
+WEIGHTED = tuple(row for row in MEASURES if row.weight is not None)
+
+JUDGED = tuple(row for row in MEASURES if row.gate is not None or row.weight is not None)
+"""What a verdict rests on."""

@@ -1,0 +1,1 @@
+"""Anything that holds pictures -> named RGB arrays."""

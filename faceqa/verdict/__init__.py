@@ -1,0 +1,1 @@
+"""Measures and a policy -> the verdict, with its reasons. No model, no file."""

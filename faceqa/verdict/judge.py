@@ -1,0 +1,77 @@
+"""Measures and a policy -> the verdict, with its reasons. Pure and instant: no model, no file.
+
+CAFI, *Combined Advantages of FIQA and IQA*: gates first (a face that is too small, hard to recognise or
+covered is rejected, whatever its picture quality), then the score
+
+    CAFI = (w_s * 100 * SER-FIQ + w_d * DBCNN) / (w_s + w_d)
+
+against its threshold. With the weights 0 and 1 it is the reference system's (2022): DBCNN of the masked face,
+filtered by SER-FIQ. Gates and parts are those of `measures.registry`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+from faceqa.languages import Language
+from faceqa.measures.registry import GATED, SCORE, WEIGHTED
+from faceqa.types import Assessment, Measures, Verdict
+from faceqa.verdict.policy import Policy
+from faceqa.verdict.reasons import gate_reason, in_language, plain_reason
+
+
+def cafi(measures: Measures, policy: Policy) -> float:
+    """CAFI in [0, 100], rounded as the registry says, whether or not the gates are passed."""
+    weights = [getattr(policy, row.weight.setting) for row in WEIGHTED if row.weight]
+    values = [row.factor * getattr(measures, row.name) for row in WEIGHTED]
+    total = sum(weights)
+    parts = (weight / total * value for weight, value in zip(weights, values, strict=True))
+    return round(sum(parts), SCORE.decimals)
+
+
+def judge(measures: Measures | None, policy: Policy, language: Language = "en") -> Verdict:
+    """Say whether a face is good enough, and if not, why.
+
+    Args:
+        measures: What was measured; None where no face was found.
+        policy: What is asked for.
+        language: Of the reasons' sentences.
+
+    Returns:
+        The verdict. A value that equals its threshold passes.
+    """
+    if measures is None:
+        return Verdict("reject", None, (plain_reason("no_face", language),))
+    failed = tuple(
+        gate_reason(row.gate.reason, value, limit, language)
+        for row in GATED
+        if row.gate is not None
+        for value, limit in [(getattr(measures, row.name), getattr(policy, row.gate.setting))]
+        if not row.passes(value, limit)
+    )
+    if failed:
+        return Verdict("reject", None, failed)
+    score = cafi(measures, policy)
+    if score < policy.cafi_threshold:
+        return Verdict("reject", score, (gate_reason("low_cafi", score, policy.cafi_threshold, language),))
+    return Verdict("accept", score)
+
+
+def rejudge(assessment: Assessment, policy: Policy, language: Language = "en") -> Assessment:
+    """The same assessment under another policy or in another language, without running a model.
+
+    The percentile of CAFI belongs to the old policy and is left out; `calibration.rejudge` gives the new one.
+    """
+    if assessment.verdict == "error":
+        reasons = tuple(in_language(reason, language) for reason in assessment.reasons)
+        return replace(assessment, reasons=reasons)
+    verdict = judge(assessment.measures, policy, language)
+    percentiles = {name: value for name, value in assessment.percentiles.items() if name != SCORE.name}
+    return replace(
+        assessment,
+        verdict=verdict.decision,
+        cafi=verdict.cafi,
+        reasons=verdict.reasons,
+        percentiles=percentiles,
+        policy=asdict(policy),
+    )

@@ -1,0 +1,104 @@
+"""What is asked of a face: the gates, the weights of the score and its threshold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, make_dataclass
+from typing import Any
+
+from faceqa.errors import PolicyError
+from faceqa.languages import Words
+from faceqa.measures.registry import GATED, SCORE, WEIGHTED, Gate, Measure, Weight
+
+MOST_WEIGHT = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One number of a policy.
+
+    Attributes:
+        name: In `Policy`, in options and in the HTTP interface.
+        measure: The measure that it belongs to.
+        default: In the measure's unit; of a weight, a number.
+        lowest: The lowest value that is taken.
+        highest: The highest value that is taken.
+        slider: Left end, right end and step of a slider for it.
+        label: What it is called beside that slider.
+        is_weight: Whether it is a weight of the score, and not a limit.
+    """
+
+    name: str
+    measure: Measure
+    default: float
+    lowest: float
+    highest: float
+    slider: tuple[float, float, float]
+    label: Words
+    is_weight: bool = False
+
+
+def _limit(measure: Measure, gate: Gate) -> Setting:
+    ends = (measure.lowest, measure.highest)
+    return Setting(gate.setting, measure, gate.limit, *ends, gate.slider, gate.label)
+
+
+def _weight(measure: Measure, weight: Weight) -> Setting:
+    slider = (0.0, 3.0, 0.1)
+    return Setting(weight.setting, measure, weight.default, 0.0, MOST_WEIGHT, slider, weight.label, True)
+
+
+SETTINGS: tuple[Setting, ...] = (
+    *(_limit(row, row.gate) for row in (*GATED, SCORE) if row.gate is not None),
+    *(_weight(row, row.weight) for row in WEIGHTED if row.weight is not None),
+)
+"""Every number of a policy: the limits of the gates and of the score, then the weights."""
+
+_Settings: Any = make_dataclass(
+    "_Settings",
+    [(setting.name, float, field(default=setting.default)) for setting in SETTINGS],
+    frozen=True,
+    kw_only=True,
+)
+
+
+class Policy(_Settings):
+    """What is asked of a face; its fields are those of `SETTINGS`.
+
+    The default is the reference system's (2022): SER-FIQ only filters, the score is DBCNN on the masked face.
+    As a frozen dataclass it is compared by value and changed by `dataclasses.replace`.
+
+    Attributes:
+        min_face_size: The smallest face that passes: the longer side of its box in px of the photo.
+        ser_fiq_threshold: The lowest SER-FIQ that passes, in [0, 1].
+        max_occlusion: The largest covered share of the face that passes, in [0, 1].
+        cafi_threshold: The lowest CAFI that is accepted, in [0, 100] (any number, where another metric is put
+            in the place of DBCNN).
+        ser_fiq_weight: Weight of 100 x SER-FIQ in CAFI, in [0, 100].
+        dbcnn_weight: Weight of DBCNN in CAFI, in [0, 100]. Only the ratio of the weights matters; one of them
+            must be above 0.
+
+    Raises:
+        PolicyError: when a value is out of its range.
+    """
+
+    def __post_init__(self) -> None:
+        for setting in SETTINGS:
+            value, lowest, highest = getattr(self, setting.name), setting.lowest, setting.highest
+            if not (lowest <= value <= highest and math.isfinite(value)):
+                raise PolicyError(
+                    "bad_policy", f"{setting.name} must lie between {lowest:g} and {highest:g}, not {value}."
+                )
+        if not any(getattr(self, setting.name) for setting in SETTINGS if setting.is_weight):
+            raise PolicyError("bad_policy", "One of the weights of CAFI must be above 0.")
+
+
+PRESETS: Mapping[str, Policy] = {
+    "reference": Policy(),
+    "balanced": Policy(ser_fiq_weight=1.0, dbcnn_weight=1.0, cafi_threshold=62.0),
+    "strict": Policy(ser_fiq_threshold=0.7, max_occlusion=0.12, cafi_threshold=69.0),
+}
+"""Policies by name. *reference*: the reference system's CAFI. *balanced*: recognisability counts in the score
+as much as picture quality. *strict*: for a small training set of the best faces. The CAFI thresholds were
+derived by training/calibration."""

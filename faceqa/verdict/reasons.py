@@ -1,0 +1,92 @@
+"""Reason codes -> sentences: what is wrong and what to do about it, in English and Korean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from faceqa.languages import Language, Words
+from faceqa.measures.registry import GATED, SCORE, ReasonWords
+from faceqa.types import Reason
+
+_OF_GATES = {row.gate.reason: row.gate.words for row in (*GATED, SCORE) if row.gate is not None}
+
+_OF_IMAGES = {
+    "no_face": ReasonWords(
+        Words("no face found", "얼굴 없음"),
+        Words("No face was found.", "얼굴을 찾지 못했습니다."),
+        Words(
+            "Use a photo in which the face is upright, uncovered and 32 px wide or more.",
+            "얼굴이 똑바로 서 있고 가려지지 않았으며 폭이 32픽셀 이상인 사진을 사용하세요.",
+        ),
+    ),
+    "unreadable_image": ReasonWords(
+        Words("cannot be read", "읽을 수 없음"),
+        Words("The image cannot be read.", "이미지를 읽을 수 없습니다."),
+        Words("Save it as a JPEG or PNG and try again.", "JPEG 또는 PNG로 저장한 뒤 다시 시도하세요."),
+    ),
+    "image_too_small": ReasonWords(
+        Words("image too small", "이미지가 너무 작음"),
+        Words("The image is too small.", "이미지가 너무 작습니다."),
+        Words("Both sides must have at least 112 px.", "가로와 세로가 모두 112픽셀 이상이어야 합니다."),
+    ),
+    "image_too_large": ReasonWords(
+        Words("image too large", "이미지가 너무 큼"),
+        Words("The image is too large.", "이미지가 너무 큽니다."),
+        Words("Scale it down to 50 megapixels or less.", "5천만 화소 이하로 줄여 주세요."),
+    ),
+    "measure_failed": ReasonWords(
+        Words("measure failed", "측정 실패"),
+        Words("A measure could not be taken of this face.", "이 얼굴을 측정하지 못했습니다."),
+        Words("Try another picture of it.", "다른 사진으로 다시 시도하세요."),
+    ),
+}
+
+_OF_DATA_SETS = {
+    "not_among_best": ReasonWords(
+        Words("not among the best", "상위에 들지 못함"),
+        Words(
+            "The face is number {value:g} by its CAFI; only the best {limit:g} are kept.",
+            "CAFI 순위가 {value:g}위입니다. 상위 {limit:g}개만 선택됩니다.",
+        ),
+        Words(
+            "Keep more faces, or use a sharper picture.",
+            "더 많은 얼굴을 선택하거나 더 선명한 사진을 사용하세요.",
+        ),
+    ),
+}
+
+WORDINGS: Mapping[str, ReasonWords] = {**_OF_GATES, **_OF_IMAGES, **_OF_DATA_SETS}
+"""What is said of each reason, by its code."""
+
+
+def gate_reason(code: str, value: float, limit: float, language: Language = "en") -> Reason:
+    """The reason of a failed gate: `value` was measured, `limit` is asked for, both in the measure's unit."""
+    return in_language(Reason(code, "", values={"value": value, "limit": limit}), language)
+
+
+def plain_reason(code: str, language: Language = "en") -> Reason:
+    """A reason without numbers."""
+    return in_language(Reason(code, ""), language)
+
+
+def in_language(reason: Reason, language: Language) -> Reason:
+    """The same reason in a language.
+
+    The English sentence of an image that cannot be read names the very cause; others say it in general.
+    """
+    if language == "en" and reason.message and not reason.values:
+        return reason
+    words = WORDINGS[reason.code]
+    message, advice = words.message.in_language(language), words.advice.in_language(language)
+    numbers = {**reason.values, "value": _readable(**reason.values)} if reason.values else {}
+    numbers |= {f"{name}_percent": 100 * number for name, number in numbers.items()}
+    return replace(reason, message=message.format(**numbers), advice=advice.format(**numbers))
+
+
+def _readable(value: float, limit: float) -> float:
+    """A value with three significant digits, or as many more as keep it on its side of the limit."""
+    if value == int(value):
+        return value
+    shorter = (float(f"{value:.{digits}g}") for digits in range(3, 16))
+    return next((short for short in shorter if (short < limit) == (value < limit) and short != limit), value)
