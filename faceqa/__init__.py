@@ -60,7 +60,7 @@ __all__ = [
 ]
 
 _LATER = {"Scorer": "faceqa.scorer", "curate": "faceqa.curation.run"}
-"""What brings torch and OpenCV along, which take seconds: only whoever asks for it waits."""
+"""Names whose modules import torch and OpenCV, which takes seconds; they are imported at the first use."""
 
 
 def __getattr__(name: str) -> Any:

@@ -27,7 +27,7 @@ class TableError(FaceqaError):
 
 
 class CurationError(FaceqaError):
-    """A data set cannot be filtered as asked. `code` is `bad_output` or `other_run`."""
+    """A data set cannot be filtered as asked. `code` is `bad_output`, `other_run` or `unknown_runner`."""
 
 
 class WeightsError(FaceqaError):

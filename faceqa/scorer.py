@@ -54,7 +54,7 @@ READERS = 4
 """Threads of a stream that decode images and find the faces while a GPU runs the networks."""
 
 MOST_SECONDS_TO_START = 60.0
-"""Until every thread of a pool runs."""
+"""After which a pool whose threads have not all started is given up."""
 
 _one_pool_at_a_time = Lock()
 
@@ -130,7 +130,7 @@ class Scorer:
     def submit(
         self, image: ImageSource, name: str | None = None, unmasked: bool = True
     ) -> Future[Assessment]:
-        """Begin to assess an image in the background; for a stream that waits for somebody, such as a camera.
+        """Begin to assess an image in the background; for live streams, such as a camera.
 
         Each core works on an image of its own: with as many images on the way as there are cores, more of
         them are done in a second than with `assess`, but each takes longer. See `assess`.
@@ -173,7 +173,7 @@ class Scorer:
         all_faces: bool = False,
         unmasked: bool = False,
     ) -> Iterator[list[list[Assessment]]]:
-        """As `assess_many`, a batch at a time: for each of its images the list of its faces' assessments.
+        """As `assess_many`, a batch at a time: for each image of the batch a list with one assessment a face.
 
         Which images make a batch depends on nothing but their order.
         """
@@ -396,7 +396,7 @@ def _failed(result: Assessment, reason: Reason) -> Assessment:
 
 
 def _measurements(setup: Setup) -> dict[str, Measurement]:
-    """The function of each row of the registry; what measures several is loaded once."""
+    """The function of each row of the registry; a module that measures several rows is loaded once."""
     modules = dict.fromkeys(row.module for row in MEASURES)
     return {
         name: function for module in modules for name, function in import_module(module).load(setup).items()
@@ -404,7 +404,7 @@ def _measurements(setup: Setup) -> dict[str, Measurement]:
 
 
 def _one_core_each() -> tuple[ThreadPoolExecutor, int]:
-    """As many threads as torch uses, each of which runs the networks alone; and how many they are."""
+    """A pool with as many threads as torch uses, each running networks by itself, and their number."""
     with _one_pool_at_a_time:
         threads = torch.get_num_threads()
         pool = ThreadPoolExecutor(threads, POOL, initializer=_run_alone)
@@ -412,18 +412,18 @@ def _one_core_each() -> tuple[ThreadPoolExecutor, int]:
         for _ in range(threads):
             pool.submit(started.wait, MOST_SECONDS_TO_START)
         started.wait(MOST_SECONDS_TO_START)
-        torch.set_num_threads(threads)  # a thread takes over the number that was set last, whoever set it
+        torch.set_num_threads(threads)  # a new thread begins with the number that was set last
     return pool, threads
 
 
 def _run_alone() -> None:
-    torch.get_num_threads()  # the first call in a thread takes over the number that other threads have set
+    torch.get_num_threads()  # a thread's first call to torch overwrites its own number with the last one set
     torch.set_num_threads(1)
 
 
 @contextmanager
 def _closing(pool: ThreadPoolExecutor) -> Iterator[ThreadPoolExecutor]:
-    """A pool that drops what it has not begun when its user leaves."""
+    """The pool; at the end its tasks that have not begun are dropped, and its threads end."""
     try:
         yield pool
     finally:
@@ -431,7 +431,7 @@ def _closing(pool: ThreadPoolExecutor) -> Iterator[ThreadPoolExecutor]:
 
 
 def _ahead(pool: ThreadPoolExecutor, work: Callable[[T], U], items: Iterable[T], at_once: int) -> Iterator[U]:
-    """`work` of each item, in order, two times `at_once` of them on the way at most."""
+    """`work` of each item, in order; at most twice `at_once` items are on the way."""
     most = 2 * at_once
     pending: deque[Future[U]] = deque()
     for item in items:

@@ -225,7 +225,7 @@ def _download_from_hub(source: Source, _weight: WeightFile) -> Path:
 
 
 def _download_pack(source: Source, weight: WeightFile) -> Path:
-    """Let insightface download and unpack into a scratch folder; a pack that holds what we know moves in."""
+    """Let insightface download and unpack to a scratch folder; keep a pack that holds the expected files."""
     from insightface.utils.storage import download
 
     packs = INSIGHTFACE_ROOT / "models"

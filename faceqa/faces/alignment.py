@@ -27,11 +27,11 @@ CROP_SIZE = 384
 """Side in px of the face crop: the input size of the reference system (2022)."""
 
 CROP_MARGIN = 1.4
-"""Side of the square over the longer side of the detector's box."""
+"""The square's side as a multiple of the longer side of the detector's box."""
 
 CROP_LIFT = 0.05
-"""How far the square's centre lies above the box's, in box heights: boxes end at the chin but begin below the
-hairline."""
+"""How far the centre of the square lies above the centre of the box, in heights of the box: boxes end at the
+chin but begin below the hairline."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ A single YuNet answer misplaces the landmarks by 5 to 9 % of the inter-eye dista
 size of the same photo, which would make every score downstream jump. `Detector.refine` therefore looks at
 one face again at a fixed size, plain and mirrored, and averages all overlapping candidates. Against
 hand-placed landmarks the error becomes 4 to 6 %, and what changes when the photo is enlarged by 6 % falls
-from up to 7 % of the inter-eye distance to at most 1.6 %. A tilted face is turned upright for it: the eye
-line of faces tilted by 40 degrees is off by 14 degrees after one look, by 1 after levelled ones (same
+from up to 7 % of the inter-eye distance to at most 1.6 %. A tilted face is turned upright first: the eye
+line of faces tilted by 40 degrees is off by 14 degrees after one look, and by 1 after a levelled look (same
 benchmark).
 """
 
@@ -36,8 +36,9 @@ from faceqa import weights
 from faceqa.types import Face
 
 MIN_CONFIDENCE = 0.7
-"""Below it a detection is more often a pattern than a face: looked through on BSDS500's photographs at their
-own size and enlarged by 3, where profiles and faces in the dark have 0.73 or more."""
+"""Detections below this confidence are patterns more often than faces. This was found by looking through the
+detections on BSDS500's photographs, at their own size and enlarged by 3; profiles and faces in the dark have
+0.73 or more there."""
 
 MIN_CANDIDATE_CONFIDENCE = 0.3
 """Weaker candidates do not take part in the average that makes a detection."""
@@ -55,21 +56,21 @@ COARSE_SIDE = 320
 """Long side in px of the coarse pass."""
 
 FINE_SIDE_LIMITS = (640, 2560)
-"""The fine pass never has a long side below the first (a smaller photo keeps its size) or above the second
-(beyond about 23 megapixels the smallest face found grows with the photo)."""
+"""Shortest and longest long side in px of the fine pass. A smaller photo keeps its size; in a photo of more
+than about 23 megapixels the smallest face that is found grows with the photo."""
 
 REFINED_FACE = 240
 """Longer side in px of the box when a face is looked at again; the best of 120, 160, 200 and 240."""
 
 REFINED_SIDE = 384
-"""Side in px of the square cut out for that."""
+"""Side in px of the square that is cut out to look at a face again."""
 
 LEVEL = math.radians(8)
 """A face whose eyes are further from level, in the patch, is turned back by that angle and looked at again:
 YuNet's landmarks do not follow a tilt to the end."""
 
 MOST_LOOKS = 3
-"""At the same face."""
+"""How often one face is looked at again at most."""
 
 SAME_FACE_IOU = 0.3
 """Two detections that overlap more are one face."""
@@ -79,7 +80,7 @@ NESTED_SHARE = 0.8
 eye in a close-up, unless it is nearly as strong."""
 
 NESTED_CONFIDENCE = 0.1
-"""How much weaker such a part is at least."""
+"""How much weaker the detection of a part must be, in confidence."""
 
 SAME_CANDIDATE_IOU = 0.5
 """Candidates that overlap the strongest more than this are averaged with it."""
@@ -266,7 +267,7 @@ def _longer_side(rows: np.ndarray) -> np.ndarray:
 
 
 def _suppress(rows: np.ndarray, rank: np.ndarray) -> list[int]:
-    """Indices of the rows to keep: of each pair that overlaps the higher in rank."""
+    """Indices of the rows to keep: of two that overlap, the one of higher rank."""
     if not len(rows):
         return []
     return [int(index) for index in cv2.dnn.NMSBoxes(rows[:, :4].tolist(), rank.tolist(), 0.0, SAME_FACE_IOU)]
@@ -286,7 +287,7 @@ def _is_part(row: np.ndarray, rows: np.ndarray) -> bool:
 
 
 def _average(row: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """The mean, weighted by confidence, of the candidates that overlap `row`; its confidence stays."""
+    """The mean, weighted by confidence, of the candidates that overlap `row`; its own confidence stays."""
     shared = _shared_area(row, candidates)
     overlap = shared / (row[2:4].prod() + candidates[:, 2:4].prod(axis=1) - shared)
     near = candidates[overlap > SAME_CANDIDATE_IOU]

@@ -34,8 +34,8 @@ in a blurred picture; a ramp that reached outwards would let background in."""
 
 
 SLIVER = 3
-"""px. A strip of the outline that is narrower and seems covered is where the two maps do not quite meet, and
-not something before the face."""
+"""Width in px. Where a narrower strip of the outline seems covered, the two maps do not quite meet; nothing
+covers the face there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ class Lite0Features(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        # Importing it takes seconds, which nobody should pay who does not need the network.
+        # The import takes seconds, and many programs do not need this network.
         with without_compiler():
             import timm
 

@@ -30,7 +30,7 @@ class FaceMaskNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        # Importing it takes seconds, which nobody should pay who does not need the mask.
+        # The import takes seconds, and many programs need no mask.
         with without_compiler():
             self.unet = Unet()
 
@@ -49,8 +49,8 @@ class FaceMaskNet(nn.Module):
 class Unet(nn.Module):
     """Encoder, decoder and head; the latter two are segmentation-models-pytorch's.
 
-    That library's own encoder of this kind takes the map of stride 2 behind the first block; ours takes the map
-    before it.
+    That library's own encoder of this kind takes the map of stride 2 behind the first block; ours takes the
+    map before it.
     """
 
     def __init__(self) -> None:

@@ -75,7 +75,7 @@ class EvenPadding(nn.Module):
         self.even: nn.Module = even
 
     def forward(self, x: Tensor) -> Tensor:
-        """As the convolution's."""
+        """The convolution of `x`."""
         return self.odd(x) if x.shape[2] % 2 or x.shape[3] % 2 else self.even(x)
 
 
@@ -122,7 +122,7 @@ class FusedConvolution(nn.Module):
         self._packed: dict[tuple[torch.Size, int], Tensor] = {}
 
     def forward(self, x: Tensor) -> Tensor:
-        """As the two of them."""
+        """The activation of the convolution of `x`."""
         size = x.shape, torch.get_num_threads()  # what the layout depends on
         weight = self._packed.get(size)
         if weight is None:
@@ -143,7 +143,7 @@ class Bfloat16(nn.Module):
         self.network = network.to(torch.bfloat16)
 
     def forward(self, x: Tensor | list[Tensor]) -> Tensor:
-        """As the network's."""
+        """The network's output for `x`."""
         small = x.bfloat16() if isinstance(x, Tensor) else [tensor.bfloat16() for tensor in x]
         return self.network(small).float()
 

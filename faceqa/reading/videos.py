@@ -22,7 +22,7 @@ DEMUXERS = "asf,avi,flv,m4v,matroska,mov,mpeg,mpegts,mpegvideo,ogg"
 """FFmpeg's, for `VIDEO_SUFFIXES`. Its others read lists of files and addresses, whatever their names say."""
 
 FFMPEG_OPTIONS = {
-    # What FFmpeg has to say of a damaged video would tear the progress bar to pieces.
+    # FFmpeg would write its warnings of damaged videos into the progress bar.
     "OPENCV_FFMPEG_LOGLEVEL": "-8",
     "OPENCV_FFMPEG_CAPTURE_OPTIONS": f"format_whitelist;{DEMUXERS}|protocol_whitelist;file",
 }

@@ -5,8 +5,8 @@ covered is rejected, whatever its picture quality), then the score
 
     CAFI = (w_s * 100 * SER-FIQ + w_d * DBCNN) / (w_s + w_d)
 
-against its threshold. With the weights 0 and 1 it is the reference system's (2022): DBCNN of the masked face,
-filtered by SER-FIQ. Gates and parts are those of `measures.registry`.
+against its threshold. With the weights 0 and 1 the score is that of the reference system (2022): DBCNN of the
+masked face, filtered by SER-FIQ. Gates and parts are those of `measures.registry`.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class Calibration:
     def from_dict(cls, data: Mapping[str, Any]) -> Calibration:
         """The content of `weights/calibration.json`.
 
-        A face that was measured before there was some gate counts as one that passes it at any limit.
+        A measure that the file lacks, because its gate is younger than the file, is passed by every face.
 
         Raises:
             MeasureError: when a measure is out of its range.

@@ -73,7 +73,7 @@ def plain_reason(code: str, language: Language = "en") -> Reason:
 def in_language(reason: Reason, language: Language) -> Reason:
     """The same reason in a language.
 
-    The English sentence of an image that cannot be read names the very cause; others say it in general.
+    The English sentence of an image that cannot be read names the cause; the Korean one is general.
     """
     if language == "en" and reason.message and not reason.values:
         return reason
@@ -85,7 +85,7 @@ def in_language(reason: Reason, language: Language) -> Reason:
 
 
 def _readable(value: float, limit: float) -> float:
-    """A value with three significant digits, or as many more as keep it on its side of the limit."""
+    """A value with three significant digits, or with more where three would not keep it on its side."""
     if value == int(value):
         return value
     shorter = (float(f"{value:.{digits}g}") for digits in range(3, 16))
