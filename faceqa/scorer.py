@@ -26,7 +26,7 @@ from faceqa.faces.detection import load_detector
 from faceqa.faces.mask import load_masker, remove_background
 from faceqa.faces.pose import head_pose
 from faceqa.languages import Language
-from faceqa.measures.batch import FaceBatch, Iqa, Measurement, Setup
+from faceqa.measures.batch import EMBEDDING, FaceBatch, Iqa, Measurement, Setup
 from faceqa.measures.registry import MEASURES
 from faceqa.reading import image as images
 from faceqa.reading.image import ImageSource, NamedImage
@@ -336,7 +336,9 @@ class Scorer:
         return [
             Inspection(
                 assessment=self._conclude(
-                    candidate.result, {name: float(column[i]) for name, column in values.items()}, shares
+                    replace(candidate.result, embedding=batch.by_products[EMBEDDING][i]),
+                    {name: float(column[i]) for name, column in values.items()},
+                    shares,
                 ),
                 pictures=FacePictures(
                     aligned=candidate.aligned,

@@ -84,7 +84,12 @@ class Pose:
 
 
 _Judged: Any = make_dataclass(
-    "_Judged", [(row.name, float) for row in JUDGED], frozen=True, kw_only=True, slots=True
+    "_Judged",
+    [(row.name, float) for row in JUDGED],
+    namespace={"__post_init__": lambda self: None},  # `__init__` calls that of the class below
+    frozen=True,
+    kw_only=True,
+    slots=True,
 )
 
 
@@ -173,6 +178,8 @@ class Assessment:
         policy: What the verdict went by, by the names of `Policy`'s fields.
         timings_ms: Milliseconds by stage; in a batch, the image's part of it.
         models: Name of the weights by role.
+        embedding: The face as the recognition network sees it: float32 (K,), not normalised; None without a
+            face. Left out of the JSON object.
     """
 
     image: str
@@ -191,6 +198,7 @@ class Assessment:
     policy: Mapping[str, float] = field(default_factory=dict)
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
+    embedding: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     def __getattr__(self, name: str) -> float | None:
         if name in _MEASURE_NAMES:

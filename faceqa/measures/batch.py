@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from faceqa.types import Face, Pose
@@ -26,6 +26,8 @@ class FaceBatch:
         outline: The whole face, also where something covers it: float32 (N, 384, 384) in [0, 1].
         visible: The part of it that is seen: likewise, nowhere above `outline`.
         masked_faces: The crops without their backgrounds: RGB uint8 (N, 384, 384, 3).
+        by_products: What a measure found on its way and others can use, by name. `EMBEDDING`: float32 (N, K),
+            not normalised.
     """
 
     faces: tuple[Face, ...]
@@ -35,7 +37,10 @@ class FaceBatch:
     outline: np.ndarray
     visible: np.ndarray
     masked_faces: np.ndarray
+    by_products: dict[str, np.ndarray] = field(default_factory=dict)
 
+
+EMBEDDING = "embedding"
 
 Measurement = Callable[[FaceBatch], "np.ndarray"]
 """Faces -> values (N,) in the unit of the measure's row."""

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from faceqa import weights
-from faceqa.measures.batch import FaceBatch, Measurements, Setup
+from faceqa.measures.batch import EMBEDDING, FaceBatch, Measurements, Setup
 from faceqa.networks.arcface import OnnxArcFace
 from faceqa.networks.folding import folded
 from faceqa.networks.sface import SFace, state_dict_from_onnx
@@ -89,7 +89,13 @@ class SerFiq:
         Returns:
             float64 (N,) in [0, 1], higher is better.
         """
-        return quality(self._expected_distance(self._features(crops)))
+        return self.score_and_embed(crops)[0]
+
+    @torch.inference_mode()
+    def score_and_embed(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`score` and `embed` in one pass."""
+        distance, embeddings = self._expected_distance(self._features(crops))
+        return quality(distance), embeddings.cpu().numpy()
 
     @torch.inference_mode()
     def score_sampled(self, crops: np.ndarray, passes: int = PASSES, seed: int = 0) -> np.ndarray:
@@ -122,8 +128,8 @@ class SerFiq:
         tensor = torch.from_numpy(np.ascontiguousarray(crops)).to(self.device)
         return self.network.features(tensor.permute(0, 3, 1, 2).float())
 
-    def _expected_distance(self, x: Tensor) -> Tensor:
-        """Features (N, D) -> expected distance (N,) of two normalised stochastic embeddings."""
+    def _expected_distance(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (N, D) -> expected distance (N,) of two normalised stochastic embeddings; their means (N, K)."""
         mean = x @ self._layer.T + self._bias
         norm2 = mean.square().sum(dim=1)
         energy = x.square()
@@ -131,7 +137,7 @@ class SerFiq:
         along_mean = (energy * (mean @ self._layer).square()).sum(dim=1)
         odds = self.dropout / (1 - self.dropout)
         k = odds * (trace - along_mean / norm2) / norm2
-        return torch.sqrt(2 - 2 / (1 + k))
+        return torch.sqrt(2 - 2 / (1 + k)), mean
 
     def _sampled_distance(self, x: Tensor, passes: int, generator: torch.Generator) -> Tensor:
         """Features (D,) -> mean distance of all pairs of `passes` normalised stochastic embeddings."""
@@ -164,7 +170,8 @@ def load(setup: Setup) -> Measurements:
     ser_fiq = load_ser_fiq(setup.models, setup.device)
 
     def of_batch(batch: FaceBatch) -> np.ndarray:
-        return ser_fiq.score(batch.aligned)
+        scores, batch.by_products[EMBEDDING] = ser_fiq.score_and_embed(batch.aligned)
+        return scores
 
     return {"ser_fiq": of_batch}
 

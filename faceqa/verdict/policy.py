@@ -58,6 +58,7 @@ SETTINGS: tuple[Setting, ...] = (
 _Settings: Any = make_dataclass(
     "_Settings",
     [(setting.name, float, field(default=setting.default)) for setting in SETTINGS],
+    namespace={"__post_init__": lambda self: None},  # `__init__` calls that of the class below
     frozen=True,
     kw_only=True,
 )
