@@ -6,21 +6,27 @@ left unfinished is no part of it. So a run that was interrupted, however hard, g
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
+
 from faceqa.curation.settings import Settings
-from faceqa.curation.table import Row
+from faceqa.curation.table import Cell, Row
 from faceqa.errors import CurationError
 from faceqa.types import Assessment
 
 JOURNAL = "scores.jsonl"
 """The file in the output folder."""
+
+EMBEDDING = "embedding"
+"""Name of what a line holds beside the columns of the table, where a run keeps it."""
 
 
 class Journal:
@@ -79,7 +85,7 @@ class Journal:
     def append(self, batch: Sequence[Sequence[Assessment]]) -> None:
         """Write the results of a batch of images, and wait until they are on disk."""
         results = [result for results in batch for result in results]
-        self._write([Row.of(result).cells() for result in results])
+        self._write([_line(Row.of(result), self._settings.embeddings) for result in results])
         self.done.update(result.image for result in results)
 
     def _write(self, line: Any) -> None:
@@ -112,6 +118,19 @@ def read_rows(out: Path) -> Iterator[Row]:
             yield from entry
 
 
+def _line(row: Row, with_embedding: bool) -> dict[str, Cell]:
+    if not with_embedding or row.embedding is None:
+        return row.cells()
+    return {**row.cells(), EMBEDDING: base64.b64encode(row.embedding.tobytes()).decode()}
+
+
+def _row(line: dict[str, Any]) -> Row:
+    row = Row.from_cells(line)
+    if line.get(EMBEDDING) is None:
+        return row
+    return replace(row, embedding=np.frombuffer(base64.b64decode(line[EMBEDDING]), np.float16))
+
+
 def _entries(path: Path) -> Iterator[tuple[int, Settings | list[Row]]]:
     """The settings, then the rows of one batch after the other; with the place in bytes where each ends."""
     end = 0
@@ -123,6 +142,6 @@ def _entries(path: Path) -> Iterator[tuple[int, Settings | list[Row]]]:
                 known = json.loads(line)
                 first = end == 0
                 end += len(line)
-                yield end, Settings.from_dict(known) if first else [Row.from_cells(row) for row in known]
+                yield end, Settings.from_dict(known) if first else [_row(line) for line in known]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CurationError("other_run", f"{path} is no journal of faceqa ({error}).") from error

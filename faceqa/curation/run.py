@@ -165,14 +165,14 @@ def curate(
         raise CurationError("unknown_runner", f"There is no runner '{runner}', only {', '.join(RUNNERS)}.")
     policy = policy or Policy()
     settings = Settings(
-        tuple(map(str, sources)),
-        str(root),
-        sampling or Sampling(),
-        most,
-        all_faces,
-        unmasked,
-        models if scorer is None else scorer.model_set,
-        iqa if scorer is None else scorer.iqa,
+        tuple(str(Path(source)) for source in sources),  # without a slash at the end
+        root=str(root),
+        sampling=sampling or Sampling(),
+        most=most,
+        all_faces=all_faces,
+        unmasked=unmasked,
+        models=models if scorer is None else scorer.model_set,
+        iqa=iqa if scorer is None else scorer.iqa,
     )
 
     def load_scorer() -> Scorer:

@@ -25,6 +25,7 @@ class Settings:
         most: So many images at most; the others are left out.
         all_faces: Whether every face counts, or only the largest of each image.
         unmasked: Whether the crops with their backgrounds are scored, too.
+        embeddings: Whether the journal keeps the faces' embeddings, which levelling needs.
         models: The model set.
         iqa: Another metric in the place of DBCNN.
         version: Of faceqa.
@@ -37,6 +38,7 @@ class Settings:
     most: int | None = None
     all_faces: bool = False
     unmasked: bool = False
+    embeddings: bool = False
     models: weights.Models = "open"
     iqa: str | None = None
     version: str = field(default_factory=lambda: version("faceqa"))

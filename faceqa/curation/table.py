@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from faceqa.errors import MeasureError, TableError
 from faceqa.measures.registry import JUDGED, MEASURES, SCORE
 from faceqa.types import Assessment, Box, Decision, Measures
@@ -24,6 +26,9 @@ Cell = str | int | float | None
 
 ROWS_IN_A_GROUP = 10_000
 """Of a parquet file, which are in memory together."""
+
+SHORTEST = 1e-12
+"""Length of an embedding that counts as none."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")
 """A text cell that begins so gets an apostrophe before it: spreadsheets would run it as a formula. The
@@ -52,6 +57,8 @@ class Row:
         height: Likewise.
         error: What went wrong, in a sentence; None where nothing did.
         others: Cells of columns that other programs added, as text.
+        embedding: The face as the recognition network sees it, a unit vector, float16 (K,); in the journal of
+            a run that keeps it, and in no table.
     """
 
     image: str
@@ -71,6 +78,7 @@ class Row:
     height: int | None = None
     error: str | None = None
     others: Mapping[str, str] = field(default_factory=dict)
+    embedding: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(cls, assessment: Assessment) -> Row:
@@ -92,6 +100,7 @@ class Row:
             width=assessment.width,
             height=assessment.height,
             error=assessment.error,
+            embedding=_direction(assessment.embedding),
         )
 
     @property
@@ -204,6 +213,12 @@ NEEDED = {"image", "verdict", SCORE.name, "reasons", *(row.name for row in JUDGE
 Write = Callable[[Row], None]
 
 
+def _direction(embedding: np.ndarray | None) -> np.ndarray | None:
+    if embedding is None:
+        return None
+    return (embedding / max(float(np.linalg.norm(embedding)), SHORTEST)).astype(np.float16)
+
+
 @contextmanager
 def csv_writer(path: Path, columns: Sequence[str] = NAMES) -> Iterator[Write]:
     """A function that writes one row; the table appears whole at the end, or not at all.
@@ -278,8 +293,8 @@ def read_csv(path: Path) -> Iterator[Row]:
     columns = read_columns(path)
     with _reading(path) as reader:
         for line in reader:
-            if reader.restkey in line:
-                raise TableError("bad_table", f"{path} has lines of more cells than columns.")
+            if reader.restkey in line or None in line.values():
+                raise TableError("bad_table", f"{path} has lines of more or fewer cells than columns.")
             others = {name: line[name] or "" for name in columns if name not in KINDS}
             row = Row.from_cells({name: _value(name, line.get(name)) for name in KINDS}, others)
             _ = row.measures
@@ -301,8 +316,11 @@ def _reading(path: Path) -> Iterator[csv.DictReader[str]]:
 def _whole(path: Path) -> Iterator[Path]:
     """A place to write to that becomes `path` when nothing fails."""
     scratch = path.with_name(path.name + ".part")
-    yield scratch
-    os.replace(scratch, path)
+    try:
+        yield scratch
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def _cell(value: Cell) -> str:

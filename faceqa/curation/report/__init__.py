@@ -1,18 +1,46 @@
-"""`report.html` of a run."""
+"""`report.html` of a run: one page that opens offline, in English and Korean."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
+from faceqa.curation.journal import JOURNAL
+from faceqa.curation.report.figures import Collecting
+from faceqa.curation.report.page import evenly, render
 from faceqa.curation.selection import Summary
 from faceqa.curation.settings import Settings
 from faceqa.curation.table import Row
+from faceqa.curation.thumbnails import thumbnails
 from faceqa.languages import Language
+
+REPORT = "report.html"
+"""The file in the output folder."""
 
 
 def write_report(
     settings: Settings, out: Path, rows: Callable[[], Iterator[Row]], summary: Summary, language: Language
 ) -> None:
-    """Write the page."""
-    (out / "report.html").write_text("<!doctype html>", encoding="utf-8")
+    """Write the page, whole or not at all.
+
+    Args:
+        settings: Of the run.
+        out: Its folder.
+        rows: Gives all rows, with their verdicts; they are read once.
+        summary: Of these rows.
+        language: In which the page opens.
+    """
+    total = summary.accepted + summary.rejected + summary.errors
+    collected, shown = Collecting(summary.selection.policy), []
+    for number, row in enumerate(rows()):
+        collected.add(row)
+        if evenly(number, total):
+            shown.append(row)
+    pictures = thumbnails(settings, out, shown)
+    day = date.fromtimestamp((out / JOURNAL).stat().st_mtime)
+    scratch = out / f"{REPORT}.part"
+    with scratch.open("w", encoding="utf-8", errors="backslashreplace") as file:
+        file.writelines(render(settings, summary, shown, pictures, collected, day, language))
+    os.replace(scratch, out / REPORT)
