@@ -438,7 +438,7 @@ def _ahead(pool: ThreadPoolExecutor, work: Callable[[T], U], items: Iterable[T],
     pending: deque[Future[U]] = deque()
     for item in items:
         pending.append(pool.submit(work, item))
-        if len(pending) > most:
+        while pending and (len(pending) > most or pending[0].done()):
             yield pending.popleft().result()
     while pending:
         yield pending.popleft().result()

@@ -129,7 +129,7 @@ class SerFiq:
         return self.network.features(tensor.permute(0, 3, 1, 2).float())
 
     def _expected_distance(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (N, D) -> expected distance (N,) of two normalised stochastic embeddings; their means (N, K)."""
+        """Features (N, D) -> expected distance (N,) of two normalised samples, and embeddings (N, K)."""
         mean = x @ self._layer.T + self._bias
         norm2 = mean.square().sum(dim=1)
         energy = x.square()

@@ -1,0 +1,57 @@
+"""What came out of a run, as `curate` and `rejudge` print it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from faceqa.cli.exit_codes import ALL_ASSESSED, SOME_FAILED
+from faceqa.cli.terminal import Screen, printable
+from faceqa.measures.registry import MEASURES, SCORE
+from faceqa.verdict.reasons import WORDINGS
+
+if TYPE_CHECKING:
+    from faceqa.curation.selection import Summary
+
+
+def show_summary(screen: Screen, summary: Summary, written: Path) -> int:
+    """Print the counts, the reasons and the measures' distributions.
+
+    Args:
+        screen: Where to.
+        summary: Of the run or table.
+        written: The file to name.
+
+    Returns:
+        The exit code.
+    """
+    from faceqa.reading.image import shown
+
+    counts = {
+        "images": summary.images,
+        "faces": summary.faces,
+        "accepted": summary.accepted,
+        "rejected": summary.rejected,
+        "could not be assessed": summary.errors,
+    }
+    screen.table(["what", "count"], [(name, f"{number:,}") for name, number in counts.items()], right=[1])
+    if summary.reasons:
+        reasons = [(f"{n:,}", code, WORDINGS[code].short.en) for code, n in summary.reasons.items()]
+        screen.line(Text())
+        screen.table(["count", "reason", "meaning"], reasons, right=[0])
+    if measures := _measures(summary):
+        screen.line(Text())
+        screen.table(["measure", "5 % below", "median", "5 % above"], measures, right=[1, 2, 3])
+    screen.line(Text())
+    screen.line(Text(f"written: {printable(shown(written))}"))
+    return SOME_FAILED if summary.errors else ALL_ASSESSED
+
+
+def _measures(summary: Summary) -> list[tuple[str, ...]]:
+    return [
+        (row.title.en, *(row.text(summary.measures[row.name][q]) for q in ("p5", "p50", "p95")))
+        for row in (SCORE, *MEASURES)
+        if row.name in summary.measures
+    ]
