@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Sequence
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,89 +20,28 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before Gradio is imported: i
 import gradio as gr
 from gradio.i18n import I18nData
 
+from demo import curate
 from demo.about import about_tab
 from demo.compare import compare_tab
-from demo.curate import curate_tab
 from demo.endpoints import endpoints
-from demo.limits import MOST_MEGABYTES_A_FILE
+from demo.files import ASSETS, asset
+from demo.limits import LOOKED_THROUGH_EVERY, MOST_MEGABYTES_A_FILE, UPLOADS_KEPT
 from demo.live import live_tab
 from demo.photo import EXAMPLES, photo_tab
 from demo.wording import DEFAULT, page_translations, say, say_html, text, translated
 from demo.zerogpu import IS_HERE as ON_ZEROGPU
 from faceqa import Scorer
+from faceqa.curation.report import figures
 from faceqa.languages import Language
-
-MAX_FILE_SIZE = f"{MOST_MEGABYTES_A_FILE}mb"
 
 MAX_WAITING = 32
 """Requests that may wait; whoever comes later is told that the demo is busy."""
-
-CACHE_SECONDS = 600, 1800
-"""How often uploads are looked through, and the age at which they are deleted."""
-
-STYLE = Path(__file__).parent / "demo" / "style.css"
 
 FONTS = (
     # Gradio serves it itself; its semi-bold cut, which themes take by default, holds a few letters only.
     gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)),
     *("Noto Sans KR", "Noto Sans CJK KR", "Apple SD Gothic Neo", "Malgun Gothic", "system-ui", "sans-serif"),
 )
-
-LOGO = (
-    '<svg viewBox="0 0 40 40" aria-hidden="true"><rect width="40" height="40" rx="10" fill="#2563eb"/>'
-    '<path d="M9 15V9h6M25 9h6v6M31 25v6h-6M15 31H9v-6" fill="none" stroke="#fff" stroke-width="2.6" '
-    'stroke-linecap="round"/><path d="M14 20.5l4.5 4.5 8-9" fill="none" stroke="#fff" stroke-width="3.2" '
-    'stroke-linecap="round" stroke-linejoin="round"/></svg>'
-)
-
-# ?lang= decides before Gradio draws the page, so that its own words follow, too.
-# The margins are set here because Gradio rewrites the selectors of style sheets, and these lie above them.
-HEAD = """
-<style>
-  body { background: var(--body-background-fill) !important; }
-  .gradio-container { padding: 0 !important; word-break: keep-all; overflow-wrap: break-word; }
-  footer .divider { display: none; }
-  .gradio-container .main.fillable.app { max-width: 1480px; padding: 0 36px 24px !important; margin: 0 auto; }
-  @media (max-width: 640px) { .gradio-container .main.fillable.app { padding: 0 12px 16px !important; } }
-</style>
-<script>
-  const wanted = new URLSearchParams(location.search).get('lang');
-  if (['en', 'ko'].includes(wanted)) {
-    Object.defineProperty(navigator, 'language', {get: () => wanted});
-    Object.defineProperty(navigator, 'languages', {get: () => [wanted]});
-  }
-  document.documentElement.lang = navigator.language.toLowerCase().startsWith('ko') ? 'ko' : 'en';
-
-  // A full queue and a file that is too large: Gradio says so in its own words, in English.
-  const ask = window.fetch;
-  window.fetch = async (...given) => {
-    const answer = await ask(...given);
-    const note = document.querySelector(`#notes [data-status="${answer.status}"]`);
-    if (note) {
-      note.hidden = false;
-      setTimeout(() => { note.hidden = true; }, 8000);
-    }
-    return answer;
-  };
-</script>
-"""
-
-BROWSER_LANGUAGE = "() => navigator.language.toLowerCase().startsWith('ko') ? 'ko' : 'en'"
-
-REMEMBER_LANGUAGE = """
-(language) => {
-  const address = new URL(location.href);
-  address.searchParams.set('lang', language);
-  history.replaceState(null, '', address);
-  document.documentElement.lang = language;
-}
-"""
-
-SWITCH_THEME = """
-element.addEventListener('click', (event) => {
-  if (event.target.closest('button')) document.body.classList.toggle('dark');
-});
-"""
 
 
 def build(scorer: Scorer, lent: Scorer | None = None) -> gr.Blocks:
@@ -110,7 +52,10 @@ def build(scorer: Scorer, lent: Scorer | None = None) -> gr.Blocks:
         lent: On ZeroGPU, assesses photos and data sets in its place, on the lent GPU.
     """
     with gr.Blocks(
-        title="faceqa", analytics_enabled=False, delete_cache=CACHE_SECONDS, fill_width=True
+        title="faceqa",
+        analytics_enabled=False,
+        delete_cache=(LOOKED_THROUGH_EVERY, UPLOADS_KEPT),
+        fill_width=True,
     ) as demo:
         endpoints(scorer)  # first: their names are theirs alone
         notes = gr.HTML(say_html("notes", _notes), elem_id="notes")
@@ -125,12 +70,12 @@ def build(scorer: Scorer, lent: Scorer | None = None) -> gr.Blocks:
                     container=False,
                     elem_id="language",
                 )
-                theme = gr.HTML(say_html("theme", _theme), js_on_load=SWITCH_THEME, elem_id="theme")
+                theme = gr.HTML(say_html("theme", _theme), js_on_load=asset("theme.js"), elem_id="theme")
         with gr.Tabs(elem_id="tabs") as tabs:
             photo = photo_tab(lent or scorer, language)
             live_tab(scorer, language, photo, tabs)
             compare_tab(scorer, language, photo)
-            curate_tab(lent or scorer, language)
+            curate.curate_tab(lent or scorer, language)
             about_tab(language)
 
         _speak_both_languages(demo, language, {brand: _brand, theme: _theme, notes: _notes})
@@ -165,11 +110,12 @@ def launch_options() -> dict[str, Any]:
     """What `launch` needs beside the address."""
     return {
         "theme": theme(),
-        "css_paths": [STYLE],
-        "head": HEAD,
+        "css": figures.STYLE,
+        "css_paths": [ASSETS / "style.css"],
+        "head": _head(),
         "i18n": page_translations(),
         "allowed_paths": [EXAMPLES],
-        "max_file_size": MAX_FILE_SIZE,
+        "max_file_size": f"{MOST_MEGABYTES_A_FILE}mb",
         "footer_links": ["api"],
         "run_history": False,
         "enable_monitoring": False,
@@ -179,8 +125,14 @@ def launch_options() -> dict[str, Any]:
     }
 
 
+def _head() -> str:
+    scripts = "".join(map(asset, ("language.js", "notes.js")))
+    return f"<style>{asset('frame.css')}</style><script>{scripts}</script><script>{figures.SCRIPT}</script>"
+
+
 def _brand(language: Language) -> str:
-    return f'<div class="brand">{LOGO}<div><h1>faceqa</h1><p>{text("tagline", language)}</p></div></div>'
+    name = f"<h1>faceqa</h1><p>{text('tagline', language)}</p>"
+    return f'<div class="brand">{asset("logo.svg")}<div>{name}</div></div>'
 
 
 def _theme(language: Language) -> str:
@@ -217,10 +169,21 @@ def _speak_both_languages(
         return [*renamed, *chosen_from, *(html(chosen) for html in own.values())]
 
     silent: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
-    demo.load(None, None, language, js=BROWSER_LANGUAGE, api_visibility="private")
+    demo.load(None, None, language, js=asset("browser_language.js"), api_visibility="private")
     # A component may come twice here, with its label and with its choices.
     language.input(relabel, language, [*(block for block, _, _ in labels), *choices, *own], **silent)
-    language.input(None, language, js=REMEMBER_LANGUAGE, api_visibility="private")
+    language.input(None, language, js=asset("remember_language.js"), api_visibility="private")
+
+
+@contextmanager
+def _uploads_folder() -> Iterator[None]:
+    """A folder for the uploads of this server alone, which goes with it, whatever is still running."""
+    place = os.environ.get("GRADIO_TEMP_DIR")
+    if place:
+        Path(place).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="faceqa-uploads-", dir=place, ignore_cleanup_errors=True) as own:
+        os.environ["GRADIO_TEMP_DIR"] = own
+        yield
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -232,8 +195,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.mcp and find_spec("mcp") is None:
         parser.error("--mcp needs one more package: pip install 'gradio[mcp]'")
-    demo = build(Scorer("cpu"), Scorer("cuda")) if ON_ZEROGPU else build(Scorer(options.device))
-    serve(demo, mcp_server=options.mcp, inbrowser=options.open)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl+C: what follows is tidied up
+    with _uploads_folder():
+        demo = build(Scorer("cpu"), Scorer("cuda")) if ON_ZEROGPU else build(Scorer(options.device))
+        try:
+            serve(demo, mcp_server=options.mcp, inbrowser=options.open)
+        finally:
+            curate.delete_all()
 
 
 if __name__ == "__main__":

@@ -11,17 +11,23 @@ from typing import Any
 
 import gradio as gr
 
-from demo import pieces
-from demo.photo import EXAMPLES, MODEL_QUEUE, SECONDS_KEPT, Held, PhotoTab
+from demo import draw, pieces, plots
+from demo.limits import SECONDS_KEPT
+from demo.photo import EXAMPLES, MODEL_QUEUE, Held, PhotoTab
 from demo.policy import policy_of
 from demo.wording import error_message, say, say_html, text, words
-from faceqa import Assessment, Policy, Scorer, draw, plots, stress
-from faceqa.verdict.judge import cafi
+from faceqa import Assessment, Policy, Scorer
+from faceqa.evaluation import stress
 from faceqa.languages import Language
+from faceqa.measures.registry import MEASURES, SCORE, Measure
+from faceqa.verdict.judge import cafi
 
 FEWEST, MOST = 2, 6
 
 EXAMPLE_NAMES = ("hopper", "hopper_360p", "hopper_blur", "hopper_dark", "hopper_mask")
+
+ROWS: tuple[Measure, ...] = (*MEASURES, SCORE)
+"""Of the table, below the pictures."""
 
 PICTURE_SIDE = 240
 
@@ -185,35 +191,37 @@ def side_by_side(shown: Sequence[Shown], policy: Policy, scorer: Scorer, languag
     scores = [item.cafi if item.verdict == "accept" else None for item in judged]
     best = max((score for score in scores if score is not None), default=None)
     rows = [
-        (text("compare.image", language), [_pictured(item, language) for item in shown]),
-        (text("ser_fiq", language), [_cell(item.ser_fiq, 3) for item in judged]),
-        (text("compare.whole", language), [_cell(item.dbcnn_unmasked, 1) for item in judged]),
-        (text("cafi", language), [f"<b>{_cell(item.cafi, 1)}</b>" for item in judged]),
-        (text("compare.verdict", language), [_verdict(item, language) for item in judged]),
+        ("picture-cell", text("compare.image", language), [_pictured(item) for item in shown]),
+        *(
+            ("", row.title.in_language(language), [_cell(row, item, language) for item in judged])
+            for row in ROWS
+        ),
+        ("verdict-cell", text("compare.verdict", language), [_verdict(item, language) for item in judged]),
     ]
     body = "".join(
         f'<div role="row"><span role="rowheader" style="--row:{row};--column:1">{name}</span>'
         + "".join(
-            f'<span role="cell" class="{_column_class(scores[i], best)}" '
+            f'<span role="cell" class="{kind} {_column_class(scores[i], best)}" data-label="{escape(name)}" '
             f'style="--row:{row};--column:{i + 2}">{cell}</span>'
             for i, cell in enumerate(cells)
         )
         + "</div>"
-        for row, (name, cells) in enumerate(rows, 1)
+        for row, (kind, name, cells) in enumerate(rows, 1)
     )
     marks = "".join(
         f'<span class="best-mark" style="--column:{i + 2}">★ {text("compare.best", language)}</span>'
         for i, score in enumerate(scores)
         if score is not None and score == best
     )
-    return f'<div class="compare" role="table" style="--count:{len(shown)}">{body}{marks}</div>'
+    size = f"--count:{len(shown)};--rows:{len(rows)}"
+    return f'<div class="compare" role="table" style="{size}">{body}{marks}</div>'
 
 
 def _column_class(score: float | None, best: float | None) -> str:
     return "best-column" if score is not None and score == best else ""
 
 
-def _pictured(item: Shown, language: Language) -> str:
+def _pictured(item: Shown) -> str:
     picture = f'<img src="{item.picture}" alt="">' if item.picture else pieces.icon("error")
     return f"{picture}<small>{escape(item.name)}</small>"
 
@@ -223,8 +231,9 @@ def _verdict(item: Assessment, language: Language) -> str:
     return pieces.small_badge(item.verdict, language) + why
 
 
-def _cell(value: float | None, decimals: int) -> str:
-    return "-" if value is None else f"{value:.{decimals}f}"
+def _cell(row: Measure, item: Assessment, language: Language) -> str:
+    value = row.text(getattr(item, row.name), language)
+    return f"<b>{value}</b>" if row is SCORE else value
 
 
 def _message(sentence: str) -> str:
@@ -236,17 +245,18 @@ def _climbed(climbed: Climbed | None, policy: Policy, scorer: Scorer, language: 
     if climbed is None:
         return [_steps(None, policy, scorer, language), None, None]
     judged = [scorer.rejudge(step.assessment, policy, language) for step in climbed.steps]
-    names = words(language, "ser_fiq", "cafi", level=f"unit.{climbed.kind}", score="stress.score")
+    faces = [item.measures for item in judged]
+    curves: dict[str, list[float | None]] = {
+        row.name: [getattr(item, row.name) for item in judged] for row in plots.CURVES if row is not SCORE
+    }
+    curves[SCORE.name] = [None if face is None else cafi(face, policy) for face in faces]
     figure = plots.ladder(
         [step.name for step in climbed.steps],
-        [item.ser_fiq for item in judged],
-        [
-            None if measures is None else cafi(measures.ser_fiq, measures.dbcnn, policy)
-            for measures in (item.measures for item in judged)
-        ],
+        curves,
         [item.verdict == "accept" for item in judged],
         policy,
-        names,
+        language,
+        words(language, level=f"unit.{climbed.kind}", score="stress.score"),
     )
     return [_steps(climbed, policy, scorer, language), figure, climbed]
 
@@ -257,11 +267,15 @@ def _steps(climbed: Climbed | None, policy: Policy, scorer: Scorer, language: La
     cards = "".join(
         f'<figure><img src="{step.picture}" alt=""><figcaption><b>{escape(step.name)}</b>'
         f"{pieces.small_badge(item.verdict, language)}"
-        f"<span>{text('ser_fiq', language)} {_cell(item.ser_fiq, 2)}</span>"
-        f"<span>{text('cafi', language)} {_cell(item.cafi, 1)}</span></figcaption></figure>"
+        f"{''.join(_reading(row, item, language) for row in plots.CURVES)}</figcaption></figure>"
         for step in climbed.steps
         for item in [scorer.rejudge(step.assessment, policy, language)]
     )
     unit = text(f"unit.{climbed.kind}", language)
     kind = text(f"stress.{climbed.kind}", language)
     return f'<p class="quiet">{kind}: {unit}</p><div class="ladder">{cards}</div>'
+
+
+def _reading(row: Measure, item: Assessment, language: Language) -> str:
+    value = row.text(getattr(item, row.name), language)
+    return f"<span>{row.title.in_language(language)} {value}</span>"

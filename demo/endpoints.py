@@ -1,8 +1,15 @@
-"""The HTTP API: `/assess`, `/judge` and `/models`. The same three become tools with `--mcp`."""
+"""The HTTP API: `/assess`, `/judge` and `/models`. The same three become tools with `--mcp`.
+
+Gradio takes names, defaults and descriptions from a function's signature and docstring. Those of the measures
+and of the policy's settings are written here from the registry.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Any
 
@@ -10,71 +17,36 @@ import gradio as gr
 
 from demo.photo import MODEL_QUEUE
 from faceqa import FaceqaError, Measures, Policy, Scorer, judge, weights
+from faceqa.measures.registry import JUDGED, Measure
+from faceqa.verdict.policy import SETTINGS, Setting
+
+IMAGE = (
+    Parameter("image", Parameter.POSITIONAL_OR_KEYWORD, annotation=str),
+    "The image: JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF, up to 50 megapixels.",
+)
+
+Described = tuple[Parameter, str]
+"""A parameter, and what it is."""
 
 
 def endpoints(scorer: Scorer) -> None:
     """Add the endpoints to the page under construction; nothing of them is seen on it."""
-    default = Policy()
 
-    def assess(
-        image: str,
-        ser_fiq_threshold: float = default.ser_fiq_threshold,
-        max_occlusion: float = default.max_occlusion,
-        cafi_threshold: float = default.cafi_threshold,
-        ser_fiq_weight: float = default.ser_fiq_weight,
-        dbcnn_weight: float = default.dbcnn_weight,
-    ) -> dict[str, Any]:
-        """Assess the largest face of one image file.
-
-        Args:
-            image: The image: JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF, up to 50 megapixels.
-            ser_fiq_threshold: The lowest SER-FIQ that passes, 0 to 1.
-            max_occlusion: The largest covered share of the face that passes, 0 to 1.
-            cafi_threshold: The lowest CAFI that is accepted, 0 to 100.
-            ser_fiq_weight: Weight of 100 x SER-FIQ in CAFI.
-            dbcnn_weight: Weight of DBCNN in CAFI.
-
-        Returns:
-            The assessment: verdict, reasons, CAFI, every measure, face, pose, percentiles, timings, models.
-        """
-        policy = _policy(ser_fiq_threshold, max_occlusion, cafi_threshold, ser_fiq_weight, dbcnn_weight)
+    def assess(image: str | None, *settings: float) -> dict[str, Any]:
+        policy = _policy(settings)
         if image is None:
             raise gr.Error("Send one image file.", print_exception=False)
-        assessment = scorer.assess(image, Path(image).name)
-        return scorer.rejudge(assessment, policy).to_dict()
+        return scorer.rejudge(scorer.assess(image, Path(image).name), policy).to_dict()
 
-    def judge_measures(
-        ser_fiq: float,
-        dbcnn: float,
-        occlusion: float,
-        face_size: float,
-        ser_fiq_threshold: float = default.ser_fiq_threshold,
-        max_occlusion: float = default.max_occlusion,
-        cafi_threshold: float = default.cafi_threshold,
-        ser_fiq_weight: float = default.ser_fiq_weight,
-        dbcnn_weight: float = default.dbcnn_weight,
-    ) -> dict[str, Any]:
-        """Judge measures that were taken before under a policy; no model runs.
-
-        Args:
-            ser_fiq: SER-FIQ, 0 to 1.
-            dbcnn: DBCNN of the masked face, 0 to 100.
-            occlusion: Covered share of the face, 0 to 1.
-            face_size: Longer side of the face's box in px.
-            ser_fiq_threshold: As in assess.
-            max_occlusion: As in assess.
-            cafi_threshold: As in assess.
-            ser_fiq_weight: As in assess.
-            dbcnn_weight: As in assess.
-
-        Returns:
-            verdict, cafi and reasons.
-        """
-        policy = _policy(ser_fiq_threshold, max_occlusion, cafi_threshold, ser_fiq_weight, dbcnn_weight)
+    def judge_measures(*values: float) -> dict[str, Any]:
+        policy = _policy(values[len(JUDGED) :])
+        known = {row.name: value for row, value in zip(JUDGED, values[: len(JUDGED)], strict=True)}
         try:
-            verdict = judge(Measures(ser_fiq, dbcnn, occlusion, face_size), policy)
-        except (TypeError, ValueError) as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            verdict = judge(Measures(**known), policy)
+        except FaceqaError as error:
+            raise gr.Error(error.message, print_exception=False) from error
+        except TypeError as error:
+            raise gr.Error("Every measure is a number.", print_exception=False) from error
         return {
             "verdict": verdict.decision,
             "cafi": verdict.cafi,
@@ -97,19 +69,64 @@ def endpoints(scorer: Scorer) -> None:
             for state in weights.status()
         ]
 
+    policy = [_of_setting(setting) for setting in SETTINGS]
+    _describe(
+        assess,
+        [IMAGE, *policy],
+        "Assess the largest face of one image file.",
+        "The assessment: verdict, reasons, CAFI, every measure, face, pose, percentiles, policy, timings and "
+        "models.",
+    )
+    _describe(
+        judge_measures,
+        [*map(_of_measure, JUDGED), *policy],
+        "Judge measures that were taken before under a policy; no model runs.",
+        "verdict, cafi and reasons.",
+    )
     with gr.Row(visible=False):
         answer = gr.JSON()
-        measures = [gr.Number(label=name) for name in ("ser_fiq", "dbcnn", "occlusion", "face_size")]
-        policy = [gr.Number(value, label=name) for name, value in asdict(default).items()]
+        measures = [gr.Number(label=row.name) for row in JUDGED]
+        settings = [gr.Number(setting.default, label=setting.name) for setting in SETTINGS]
         upload = gr.File(label="image")
-        gr.Button().click(assess, [upload, *policy], answer, api_name="assess", concurrency_id=MODEL_QUEUE)
-        gr.Button().click(judge_measures, [*measures, *policy], answer, api_name="judge")
+        gr.Button().click(assess, [upload, *settings], answer, api_name="assess", concurrency_id=MODEL_QUEUE)
+        gr.Button().click(judge_measures, [*measures, *settings], answer, api_name="judge")
         gr.Button().click(models, None, answer, api_name="models")
 
 
-def _policy(*values: float) -> Policy:
+def _describe(function: Callable[..., Any], known: Sequence[Described], says: str, returns: str) -> None:
+    """Give a function of any number of arguments the signature and the docstring that Gradio shows."""
+    listed = "\n".join(f"    {parameter.name}: {description}" for parameter, description in known)
+    signature = Signature([parameter for parameter, _ in known], return_annotation=dict[str, Any])
+    function.__signature__ = signature  # type: ignore[attr-defined]
+    function.__annotations__ = {parameter.name: parameter.annotation for parameter, _ in known}
+    function.__doc__ = f"{says}\n\nArgs:\n{listed}\n\nReturns:\n    {returns}"
+
+
+def _of_measure(row: Measure) -> Described:
+    about = f"{row.title.en}: {row.meaning.en}{_between(row.lowest, row.highest, row.unit)}."
+    return Parameter(row.name, Parameter.POSITIONAL_OR_KEYWORD, annotation=float), about
+
+
+def _of_setting(setting: Setting) -> Described:
+    kind = Parameter.POSITIONAL_OR_KEYWORD
+    unit = "" if setting.is_weight else setting.measure.unit
+    about = f"{setting.label.en}{_between(setting.lowest, setting.highest, unit)}."
+    return Parameter(setting.name, kind, default=setting.default, annotation=float), about
+
+
+def _between(lowest: float, highest: float, unit: str) -> str:
+    """The range of a number, as the end of its description; a share in percent travels as 0 to 1."""
+    unit = f" {unit}" if unit and unit != "%" else ""
+    if math.isfinite(lowest) and math.isfinite(highest):
+        return f"; {lowest:g} to {highest:g}{unit}"
+    if math.isfinite(lowest):
+        return f"; {lowest:g}{unit} or more"
+    return "; any number"
+
+
+def _policy(values: Sequence[float]) -> Policy:
     try:
-        return Policy(*values)
+        return Policy(**{setting.name: value for setting, value in zip(SETTINGS, values, strict=True)})
     except FaceqaError as error:
         raise gr.Error(error.message, print_exception=False) from error
     except TypeError as error:

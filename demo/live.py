@@ -17,21 +17,21 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from demo import pieces
-from demo.photo import MODEL_QUEUE, SECONDS_KEPT, PhotoTab
+from demo import draw, pieces, plots
+from demo.files import asset
+from demo.limits import MOST_STREAM_MINUTES, SECONDS_KEPT
+from demo.photo import MODEL_QUEUE, PhotoTab
 from demo.policy import policy_of
 from demo.wording import say, say_html, text, words
-from faceqa import Assessment, Scorer, draw, plots
-from faceqa.types import Language, Policy
+from faceqa import Assessment, Policy, Scorer
+from faceqa.languages import Language
+from faceqa.measures.registry import JUDGED, SCORE, Measure
 
 FRAME_SIZE = (640, 480)
 """px that the camera is asked for."""
 
 STREAM_EVERY = 0.15
 """Seconds between two frames that the page sends. The server keeps only the latest that it was sent."""
-
-STREAM_LIMIT = 600
-"""Seconds after which a stream is ended, so that a forgotten page does not hold its place."""
 
 MOST_STREAMS = 4
 """Cameras at the same time; they share the processor."""
@@ -50,31 +50,8 @@ FORGET_AFTER = 5.0
 
 CAMERA_PROBLEMS = ("refused", "missing", "busy", "lost", "insecure")
 
-# Browsers say what is wrong with a camera only to whoever asked for it, so the question is listened to.
-CAMERA_SCRIPT = """
-const show = (problem) => {
-  element.querySelectorAll('[data-problem]').forEach((p) => { p.hidden = p.dataset.problem !== problem; });
-};
-const problems = {NotAllowedError: 'refused', SecurityError: 'refused', NotFoundError: 'missing',
-  OverconstrainedError: 'missing', NotReadableError: 'busy', AbortError: 'busy'};
-if (!navigator.mediaDevices) {
-  show('insecure');
-} else if (!navigator.mediaDevices.faceqaWatched) {
-  const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-  navigator.mediaDevices.faceqaWatched = true;
-  navigator.mediaDevices.getUserMedia = async (wanted) => {
-    try {
-      const stream = await ask(wanted);
-      show('');
-      stream.getVideoTracks().forEach((track) => track.addEventListener('ended', () => show('lost')));
-      return stream;
-    } catch (error) {
-      show(problems[error.name] || 'busy');
-      throw error;
-    }
-  };
-}
-"""
+NUMBERS: tuple[Measure, ...] = (SCORE, *JUDGED)
+"""On the card of a frame."""
 
 
 @dataclass
@@ -82,13 +59,14 @@ class Session:
     """What the server knows of one camera; it changes with every frame.
 
     Attributes:
-        frames: (when, SER-FIQ, CAFI) of the last minute, oldest first.
+        frames: Of the last minute, oldest first: when it was judged, and its values by the names of
+            `plots.CURVES`.
         best: The best frame's rank, its JPEG and its assessment.
         coming: The frame on the way, RGB uint8 (H, W, 3), when it came, and what will be its assessment.
         charted: When the chart was drawn.
     """
 
-    frames: deque[tuple[float, float | None, float | None]] = field(default_factory=deque)
+    frames: deque[tuple[float, dict[str, float | None]]] = field(default_factory=deque)
     best: tuple[tuple[Any, ...], bytes, Assessment] | None = None
     coming: tuple[np.ndarray, float, Future[Assessment]] | None = None
     charted: float = 0.0
@@ -109,7 +87,7 @@ def live_tab(scorer: Scorer, language: gr.Radio, photo: PhotoTab, tabs: gr.Tabs)
         with gr.Row():
             with gr.Column(scale=6, min_width=300):
                 problems = gr.HTML(
-                    say_html("problems", _problems), js_on_load=CAMERA_SCRIPT, elem_id="camera-problems"
+                    say_html("problems", _problems), js_on_load=asset("camera.js"), elem_id="camera-problems"
                 )
                 with gr.Group(elem_classes="stage"):
                     camera = gr.Image(
@@ -181,7 +159,7 @@ def live_tab(scorer: Scorer, language: gr.Radio, photo: PhotoTab, tabs: gr.Tabs)
         [camera, session, *settings],
         [overlay, card, trace, best, session],
         stream_every=STREAM_EVERY,
-        time_limit=STREAM_LIMIT,
+        time_limit=60 * MOST_STREAM_MINUTES,
         concurrency_id="live",
         concurrency_limit=MOST_STREAMS,
         show_progress="hidden",
@@ -213,12 +191,13 @@ def live_tab(scorer: Scorer, language: gr.Radio, photo: PhotoTab, tabs: gr.Tabs)
 
 def remember(session: Session, frame: np.ndarray, result: Assessment, now: float) -> bool:
     """Add a frame to the last minute; whether it is the best so far."""
-    session.frames.append((now, result.ser_fiq, result.cafi))
+    session.frames.append((now, {row.name: getattr(result, row.name) for row in plots.CURVES}))
     while now - session.frames[0][0] > MEMORY:
         session.frames.popleft()
     if result.measures is None:
         return False
-    rank = (result.verdict == "accept", result.cafi is not None, result.cafi or 0.0, result.ser_fiq)
+    parts = (getattr(result, row.name) for row in plots.CURVES if row is not SCORE)
+    rank = (result.verdict == "accept", result.cafi is not None, result.cafi or 0.0, *parts)
     if session.best is not None and rank <= session.best[0]:
         return False
     session.best = (rank, draw.jpeg(frame, 95), result)
@@ -257,16 +236,12 @@ def _idle_card(language: Language) -> str:
 
 
 def _card(result: Assessment, session: Session, language: Language, now: float) -> str:
-    recent = [when for when, _, _ in session.frames if now - when <= RATE_OVER]
+    recent = [when for when, _ in session.frames if now - when <= RATE_OVER]
     rate = (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
     numbers = "".join(
-        f"<div><dt>{text(name, language)}</dt><dd>{value}</dd></div>"
-        for name, value in (
-            ("cafi", _number(result.cafi, 1)),
-            ("ser_fiq", _number(result.ser_fiq, 2)),
-            ("dbcnn", _number(result.dbcnn, 1)),
-            ("covered", "–" if result.occlusion is None else f"{result.occlusion:.0%}"),
-        )
+        f"<div><dt>{row.title.in_language(language)}</dt>"
+        f"<dd>{row.text(getattr(result, row.name), language)}</dd></div>"
+        for row in NUMBERS
     )
     why = result.reasons[0].message if result.reasons else text("verdict.accept", language)
     return (
@@ -278,19 +253,13 @@ def _card(result: Assessment, session: Session, language: Language, now: float) 
     )
 
 
-def _number(value: float | None, decimals: int) -> str:
-    return "–" if value is None else f"{value:.{decimals}f}"
-
-
 def _trace(session: Session, policy: Policy, language: Language, now: float) -> str:
-    names = words(language, "ser_fiq", "cafi", title="live.trace", now="live.now", ago="live.ago")
-    frames = session.frames
     return plots.live_trace(
-        [now - when for when, _, _ in frames],
-        [ser_fiq for _, ser_fiq, _ in frames],
-        [cafi for _, _, cafi in frames],
+        [now - when for when, _ in session.frames],
+        {row.name: [values[row.name] for _, values in session.frames] for row in plots.CURVES},
         policy,
-        names,
+        language,
+        words(language, title="live.trace", now="live.now", ago="live.ago"),
         MEMORY,
     )
 
@@ -304,8 +273,11 @@ def _best(best: tuple[tuple[Any, ...], bytes, Assessment] | None, language: Lang
     if best is None:
         return f'{heading}<p class="quiet">{text("live.best.idle", language)}</p>'
     _, file, result = best
+    numbers = "<br>".join(
+        f"{row.title.in_language(language)} <b>{row.text(getattr(result, row.name), language)}</b>"
+        for row in reversed(plots.CURVES)
+    )
     return (
         f'{heading}<figure class="best"><img src="{draw.data_url(file)}" alt="{text("live.best", language)}">'
-        f"<figcaption>{text('cafi', language)} <b>{_number(result.cafi, 1)}</b><br>"
-        f"{text('ser_fiq', language)} <b>{_number(result.ser_fiq, 2)}</b></figcaption></figure>"
+        f"<figcaption>{numbers}</figcaption></figure>"
     )

@@ -10,12 +10,15 @@ from typing import Any
 
 import gradio as gr
 
-from demo import pieces
+from demo import draw, pieces, plots
+from demo.files import asset
+from demo.limits import SECONDS_KEPT
 from demo.policy import PolicyPanel, policy_of, policy_panel
 from demo.wording import error_message, say, say_html, words
 from demo.zerogpu import PHOTO_SECONDS, lend_gpu
-from faceqa import Assessment, Policy, Scorer, draw, plots
-from faceqa.types import Inspection, Language
+from faceqa import Assessment, Inspection, Policy, Scorer
+from faceqa.languages import Language
+from faceqa.reading import image
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -34,16 +37,8 @@ SHOWN_BY_BROWSERS = frozenset(
 PREVIEW_SIDE = 1280
 """px of the picture that stands in for a file which browsers cannot show."""
 
-SECONDS_KEPT = 1800
-"""How long the server remembers what a visitor's page shows."""
-
 MOST_FACES = 12
 """Faces that are offered to choose from."""
-
-SHOW_VERDICT = (
-    "() => document.getElementById('verdict').scrollIntoView({block: 'nearest', behavior: 'smooth'})"
-)
-"""On a phone the verdict lies below the examples."""
 
 CARD_HEIGHT = 344
 """px that the verdict takes with two reasons, so that nothing below it moves."""
@@ -108,31 +103,33 @@ def photo_tab(scorer: Scorer, language: gr.Radio) -> PhotoTab:
                 )
                 examples = gr.HTML(
                     say_html("examples", partial(pieces.example_buttons, EXAMPLE_THUMBNAILS)),
-                    js_on_load=pieces.CHOICE_SCRIPT,
+                    js_on_load=asset("choice.js"),
                     elem_id="examples",
                 )
             with gr.Column(scale=6, min_width=320):
                 card = gr.HTML(
                     say_html("idle_card", pieces.idle_card), elem_id="verdict", min_height=CARD_HEIGHT
                 )
-                faces = gr.HTML("", js_on_load=pieces.CHOICE_SCRIPT, elem_id="faces")
+                faces = gr.HTML("", js_on_load=asset("choice.js"), elem_id="faces")
                 policy = policy_panel("policy")
                 gr.Markdown(say("policy.note"), elem_classes="quiet note")
         gr.Markdown(say("way"), elem_classes="heading")
         with gr.Row(elem_classes="steps"):
             pictures, numbers = [], []
             for step in pieces.STEPS:
-                with gr.Column(min_width=0, elem_classes=f"step step-{step}"):
-                    if step != "cafi":
+                with gr.Column(min_width=0, elem_classes=f"step step-{step.name}"):
+                    if step.picture:
                         pictures.append(
                             gr.HTML(
-                                say_html(f"picture.{step}", partial(pieces.step_picture, step, {})),
-                                js_on_load=pieces.SLIDER_SCRIPT,
-                                elem_id=f"picture-{step}",
+                                say_html(f"picture.{step.name}", partial(pieces.step_picture, step, {})),
+                                js_on_load=asset("picture_slider.js"),
+                                elem_id=f"picture-{step.name}",
                             )
                         )
-                    number = say_html(f"number.{step}", partial(pieces.step_number, step, None, Policy()))
-                    numbers.append(gr.HTML(number, elem_id=f"number-{step}"))
+                    number = say_html(
+                        f"number.{step.name}", partial(pieces.step_number, step, None, Policy())
+                    )
+                    numbers.append(gr.HTML(number, elem_id=f"number-{step.name}"))
         with gr.Row(elem_classes="last"):
             with gr.Column(scale=3, min_width=300):
                 caption = gr.HTML(
@@ -196,13 +193,13 @@ def photo_tab(scorer: Scorer, language: gr.Radio) -> PhotoTab:
         "api_visibility": "private",
     }
     settings = [language, *policy.sliders]
-    # Not preprocessed, because only faceqa.image decodes photos.
+    # Not preprocessed, because only faceqa.reading decodes photos.
     shown_photo = photo.input(assess, [photo, *settings], list(outputs), preprocess=False, **runs_networks)
     shown_example = examples.click(example, settings, list(outputs), **runs_networks)
     faces.click(choose, [held, *settings], list(outputs), **runs_networks)
     policy.on_change(judge, [held, language], judged)
     for events in (shown_photo, shown_example):
-        events.then(None, js=SHOW_VERDICT, api_visibility="private")
+        events.then(None, js=asset("show_verdict.js"), api_visibility="private")
     language.input(
         retell,
         [held, *settings],
@@ -289,7 +286,7 @@ def _page(
         pieces.face_buttons(held.faces if held else (), chosen, language),
         pieces.details(assessment, language),
         pieces.picture_downloads(assessment, pictures, language),
-        *(pieces.step_picture(step, pictures, language) for step in pieces.STEPS if step != "cafi"),
+        *(pieces.step_picture(step, pictures, language) for step in pieces.STEPS if step.picture),
         *rejudged(scorer, held, policy, language, failure),
     ]
 
@@ -307,8 +304,7 @@ def rejudged(
     measures = assessment.measures if assessment else None
     figure = None
     if measures is not None:
-        names = words(language, "ser_fiq", "dbcnn", "cafi", "threshold")
-        figure = plots.contributions(measures, policy, names)
+        figure = plots.contributions(measures, policy, language, words(language, "threshold"))
     return [
         card,
         *(pieces.step_number(step, assessment, policy, language) for step in pieces.STEPS),
@@ -323,8 +319,6 @@ def _pass_rate(scorer: Scorer, policy: Policy) -> float | None:
 
 
 def _example_thumbnails() -> dict[str, str]:
-    from faceqa.reading import image
-
     return {
         name: draw.data_url(draw.jpeg(draw.reduced(image.load(EXAMPLES / f"{name}.jpg"), EXAMPLE_SIDE), 85))
         for name in EXAMPLE_NAMES

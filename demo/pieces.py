@@ -4,15 +4,49 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote
 
-from demo.wording import text
 from demo import plots
+from demo.wording import text
+from faceqa.languages import Language
+from faceqa.measures.registry import MEASURES, SCORE, Measure
+from faceqa.types import Assessment, Decision, Face, Pose
 from faceqa.verdict.judge import cafi
-from faceqa.types import Assessment, Decision, Face, Language, Policy, Pose
+from faceqa.verdict.policy import Policy
 
-STEPS = ("photo", "crop", "ser_fiq", "mask", "dbcnn", "cafi")
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of the way to a verdict.
+
+    Attributes:
+        name: Of its words and its element ids.
+        picture: The picture that it shows, see `step_picture`; none for the result.
+        measures: The names of the measures that this picture explains.
+    """
+
+    name: str
+    picture: str = ""
+    measures: tuple[str, ...] = ()
+
+
+STEPS = (
+    Step("photo", "photo", ("face_size",)),
+    Step("crop", "crop"),
+    Step("recognition", "aligned", ("ser_fiq",)),
+    Step("mask", "overlay", ("occlusion",)),
+    Step("quality", "masked", ("dbcnn", "dbcnn_unmasked")),
+    Step("result"),
+)
+
+PLACED = frozenset(name for step in STEPS for name in step.measures)
+OPEN_STEP = "crop"
+"""The step that lists every measure for which no other step has a picture."""
+
+GAUGED = ("recognition", "mask")
+"""Steps that are about one gate, which they show as a gauge; others list their gates."""
 
 ICONS = {
     "accept": "M5 13l5 5L20 7",
@@ -23,20 +57,6 @@ ICONS = {
 
 FRONTAL_YAW = 12.0
 """Degrees up to which a head counts as facing the camera in the caption."""
-
-SLIDER_SCRIPT = """
-element.addEventListener('input', (event) => {
-  const slider = event.target.closest('input[data-variable]');
-  if (slider) slider.closest('.picture').style.setProperty(slider.dataset.variable, slider.value);
-});
-"""
-
-CHOICE_SCRIPT = """
-element.addEventListener('click', (event) => {
-  const button = event.target.closest('button[data-choice]');
-  if (button) trigger('click', {choice: button.dataset.choice});
-});
-"""
 
 
 def icon(name: str) -> str:
@@ -103,11 +123,11 @@ def _percentiles(assessment: Assessment, language: Language, pass_rate: float | 
     if not assessment.percentiles:
         return ""
     bars = "".join(
-        f'<div class="percentile"><span>{text(name, language)}</span>'
-        f'<span class="bar"><span style="width:{assessment.percentiles[name]}%"></span></span>'
-        f"<b>{text('percent', language, percent=assessment.percentiles[name])}</b></div>"
-        for name in ("ser_fiq", "dbcnn", "cafi")
-        if name in assessment.percentiles and getattr(assessment, name) is not None
+        f'<div class="percentile"><span>{row.title.in_language(language)}</span>'
+        f'<span class="bar"><span style="width:{assessment.percentiles[row.name]}%"></span></span>'
+        f"<b>{text('percent', language, percent=assessment.percentiles[row.name])}</b></div>"
+        for row in (*MEASURES, SCORE)
+        if row.name in assessment.percentiles and getattr(assessment, row.name) is not None
     )
     passing = "" if pass_rate is None else f" {text('pass_rate', language, percent=round(100 * pass_rate))}"
     return (
@@ -150,24 +170,31 @@ def small_badge(decision: Decision, language: Language) -> str:
     return f'<span class="badge small {decision}">{icon(decision)}{text(decision, language)}</span>'
 
 
-def step_picture(step: str, pictures: Mapping[str, str], language: Language) -> str:
+def step_picture(step: Step, pictures: Mapping[str, str], language: Language) -> str:
     """The upper half of a step: its number, name and picture.
 
     Args:
-        step: One of `STEPS`, but "cafi".
+        step: One of `STEPS` that has a picture.
         pictures: URLs by name: photo, crop, aligned, plain, overlay, masked; empty before the first photo.
         language: Of the words.
     """
-    heading = f"<h3><span>{STEPS.index(step) + 1}</span>{text(f'step.{step}', language)}</h3>"
-    needed = {"photo": "photo", "crop": "crop", "ser_fiq": "aligned", "mask": "overlay", "dbcnn": "masked"}
-    if needed[step] not in pictures:
-        return f'{heading}<div class="picture empty"><p>{text(f"step.{step}.idle", language)}</p></div>'
-    if step == "mask":
+    heading = _heading(step, language)
+    if step.picture not in pictures:
+        return heading + _empty(step, language)
+    if step.name == "mask":
         return heading + _overlay(pictures, language)
-    if step == "dbcnn":
+    if step.name == "quality":
         return heading + _before_after(pictures, language)
-    alt = text("alt.aligned" if step == "ser_fiq" else f"alt.{step}", language)
-    return f'{heading}<div class="picture"><img src="{pictures[needed[step]]}" alt="{escape(alt)}"></div>'
+    alt = escape(text(f"alt.{step.name}", language))
+    return f'{heading}<div class="picture"><img src="{pictures[step.picture]}" alt="{alt}"></div>'
+
+
+def _heading(step: Step, language: Language) -> str:
+    return f"<h3><span>{STEPS.index(step) + 1}</span>{text(f'step.{step.name}', language)}</h3>"
+
+
+def _empty(step: Step, language: Language) -> str:
+    return f'<div class="picture empty"><p>{text(f"step.{step.name}.idle", language)}</p></div>'
 
 
 def _overlay(pictures: Mapping[str, str], language: Language) -> str:
@@ -180,7 +207,7 @@ def _overlay(pictures: Mapping[str, str], language: Language) -> str:
 
 
 def _before_after(pictures: Mapping[str, str], language: Language) -> str:
-    alt = escape(text("alt.masked", language))
+    alt = escape(text("alt.quality", language))
     return (
         f'<div class="picture" style="--reveal:0"><img src="{pictures["masked"]}" alt="{alt}">'
         f'<img src="{pictures["plain"]}" alt="" class="revealed">'
@@ -195,52 +222,47 @@ def _range(variable: str, value: float, label: str) -> str:
     )
 
 
-def step_number(step: str, assessment: Assessment | None, policy: Policy, language: Language) -> str:
+def step_number(step: Step, assessment: Assessment | None, policy: Policy, language: Language) -> str:
     """The lower half of a step: what was measured there, against the policy."""
     if assessment is None or assessment.face is None or assessment.measures is None:
         return _number_without_face(step, assessment, language)
-    measures, face = assessment.measures, assessment.face
-    match step:
+    if not step.picture:
+        return _result(step, assessment, policy, language)
+    shown = "".join(
+        _measure(row, assessment, policy, language, step.name in GAUGED)
+        for row in MEASURES
+        if row.name in step.measures or (step.name == OPEN_STEP and row.name not in PLACED)
+    )
+    match step.name:
         case "photo":
-            return _photo_number(assessment, face, language)
+            found = text(
+                "number.faces",
+                language,
+                count=assessment.faces_found,
+                confidence=assessment.face.confidence,
+            )
+            shown = f"<p><b>{found}</b></p>{shown}{_photo_size(assessment, language)}"
         case "crop":
-            return _crop_number(face, assessment.pose, language)
-        case "ser_fiq":
-            return _ser_fiq_number(measures.ser_fiq, policy, language)
-        case "mask":
-            return _mask_number(measures.occlusion, policy, language)
-        case "dbcnn":
-            return _dbcnn_number(measures.dbcnn, assessment.dbcnn_unmasked, language)
-    return _cafi_number(assessment, policy, language)
+            shown = f"{_pose(assessment.pose, language)}{_eyes(assessment.face, language)}{shown}"
+    return f'<div class="number">{shown}</div>'
 
 
-def _number_without_face(step: str, assessment: Assessment | None, language: Language) -> str:
-    if step == "cafi":
-        heading = f"<h3><span>{len(STEPS)}</span>{text('step.cafi', language)}</h3>"
-        return f'{heading}<div class="picture empty"><p>{text("step.cafi.idle", language)}</p></div>'
-    if step == "photo" and assessment is not None and assessment.verdict == "reject":
-        size = text("number.photo", language, width=assessment.width, height=assessment.height)
-        return (
-            f'<div class="number"><p>{text("example.no_face", language)}</p><p class="quiet">{size}</p></div>'
-        )
+def _number_without_face(step: Step, assessment: Assessment | None, language: Language) -> str:
+    if not step.picture:
+        return _heading(step, language) + _empty(step, language)
+    if step.name == "photo" and assessment is not None and assessment.verdict == "reject":
+        size = _photo_size(assessment, language)
+        return f'<div class="number"><p>{text("example.no_face", language)}</p>{size}</div>'
     return '<div class="number"></div>'
 
 
-def _photo_number(assessment: Assessment, face: Face, language: Language) -> str:
-    found = text("number.faces", language, count=assessment.faces_found, confidence=face.confidence)
+def _photo_size(assessment: Assessment, language: Language) -> str:
     size = text("number.photo", language, width=assessment.width, height=assessment.height)
-    long = text("number.face_size", language, size=face.longer_side)
-    limit = text("number.face_size.limit", language, limit=MIN_FACE_SIZE)
-    passes = face.longer_side >= MIN_FACE_SIZE
-    return (
-        f'<div class="number"><p><b>{found}</b></p><p>{_mark(passes)} {long}</p>'
-        f'<p class="quiet">{limit}</p><p class="quiet">{size}</p></div>'
-    )
+    return f'<p class="quiet">{size}</p>'
 
 
-def _crop_number(face: Face, pose: Pose | None, language: Language) -> str:
-    eyes = text("number.eyes", language, distance=face.inter_eye_distance)
-    return f'<div class="number">{_pose(pose, language)}<p class="quiet">{eyes}</p></div>'
+def _eyes(face: Face, language: Language) -> str:
+    return f'<p class="quiet">{text("number.eyes", language, distance=face.inter_eye_distance)}</p>'
 
 
 def _pose(pose: Pose | None, language: Language) -> str:
@@ -254,67 +276,58 @@ def _pose(pose: Pose | None, language: Language) -> str:
     return f'<p><b>{text(caption, language)}</b></p><dl class="angles">{angles}</dl>'
 
 
-def _ser_fiq_number(value: float, policy: Policy, language: Language) -> str:
-    limit = policy.ser_fiq_threshold
-    label = text("gauge.ser_fiq", language, value=f"{value:.2f}", limit=f"{limit:.2f}")
-    gauge = plots.gauge(value, limit, 1.0, value >= limit, f"{value:.2f}", f"{limit:.2f}", label)
-    return _gauge_number(gauge, "ser_fiq", text("gauge.at_least", language, limit=f"{limit:.2f}"), language)
+def _measure(row: Measure, assessment: Assessment, policy: Policy, language: Language, gauged: bool) -> str:
+    """A measure: with a gate as a gauge or a line, without one as a bar; nothing where it was not taken."""
+    value: float | None = getattr(assessment, row.name)
+    if value is None:
+        return ""
+    if row.gate is None:
+        return _bar(row, value, language)
+    return (_gauge if gauged else _line)(row, value, policy, language)
 
 
-def _mask_number(occlusion: float, policy: Policy, language: Language) -> str:
-    value, limit = 100 * occlusion, 100 * policy.max_occlusion
-    reading, bound = (text("percent", language, percent=f"{round(number, 1):g}") for number in (value, limit))
-    label = text("gauge.covered", language, value=reading, limit=bound)
-    gauge = plots.gauge(value, limit, 100, value <= limit, reading, bound, label)
-    return _gauge_number(gauge, "covered", text("gauge.at_most", language, limit=bound), language)
-
-
-def _dbcnn_number(value: float, unmasked: float | None, language: Language) -> str:
-    bars = _bar(value, text("number.alone", language, value=f"{value:.1f}"))
-    if unmasked is not None:
-        bars += _bar(unmasked, text("number.whole", language, value=f"{unmasked:.1f}"), "quiet")
+def _gauge(row: Measure, value: float, policy: Policy, language: Language) -> str:
+    limit, bound = plots.limit_of(row, policy), _bound(row, policy, language)
+    title = row.title.in_language(language)
+    label = text("gauge.label", language, title=title, value=row.text(value, language), bound=bound)
     return (
-        f'<div class="number"><p class="big">{value:.1f}</p>{bars}'
-        f'<p class="quiet">{text("dbcnn", language)} · {text("dbcnn.plain", language)}</p></div>'
+        f"{plots.gauge(row, value, limit, language, label)}"
+        f'<p><b>{title}</b> <span class="quiet">{bound}</span></p>'
     )
 
 
-def _cafi_number(assessment: Assessment, policy: Policy, language: Language) -> str:
+def _line(row: Measure, value: float, policy: Policy, language: Language) -> str:
+    kind = "accept" if row.passes(value, plots.limit_of(row, policy)) else "reject"
+    mark, title = f'<span class="mark {kind}">{icon(kind)}</span>', row.title.in_language(language)
+    return (
+        f"<p>{mark} {title} <b>{row.text(value, language)}</b><br>"
+        f'<span class="quiet">{_bound(row, policy, language)}</span></p>'
+    )
+
+
+def _bar(row: Measure, value: float, language: Language) -> str:
+    """What has a part in the score stands large above its bar."""
+    large = f'<p class="big">{row.text(value, language)}</p>' if row.weight else ""
+    return (
+        f'{large}<div class="measure {"" if row.weight else "quiet"}"><span class="bar">'
+        f'<span style="width:{100 * plots.share_of(row, value):.1f}%"></span></span>'
+        f"<span>{row.title.in_language(language)} {row.text(value, language)}</span></div>"
+    )
+
+
+def _bound(row: Measure, policy: Policy, language: Language) -> str:
+    key = "bound.at_least" if row.higher_is_better else "bound.at_most"
+    return text(key, language, limit=row.text(plots.limit_of(row, policy), language))
+
+
+def _result(step: Step, assessment: Assessment, policy: Policy, language: Language) -> str:
     decision = assessment.verdict
-    heading = f"<h3><span>{len(STEPS)}</span>{text('step.cafi', language)}</h3>"
     badge = f'<p class="badge {decision}">{icon(decision)}{text(decision, language)}</p>'
     if assessment.cafi is None:
-        return (
-            f'{heading}<div class="number result">{badge}<p class="big">–</p>'
-            f"<p>{text('verdict.no_cafi', language)}</p></div>"
-        )
-    limit = policy.cafi_threshold
-    label = text("gauge.cafi", language, value=f"{assessment.cafi:.1f}", limit=f"{limit:g}")
-    reading = f"{assessment.cafi:.1f}"
-    gauge = plots.gauge(assessment.cafi, limit, 100, assessment.cafi >= limit, reading, f"{limit:g}", label)
-    bound = text("gauge.at_least", language, limit=f"{limit:g}")
-    return f'{heading}<div class="number result">{badge}{gauge}{_caption("cafi", bound, language)}</div>'
-
-
-def _gauge_number(gauge: str, name: str, bound: str, language: Language) -> str:
-    return f'<div class="number">{gauge}{_caption(name, bound, language)}</div>'
-
-
-def _caption(name: str, bound: str, language: Language) -> str:
-    return f'<p><b>{text(name, language)}</b> <span class="quiet">{bound}</span></p>'
-
-
-def _bar(value: float, caption: str, kind: str = "") -> str:
-    width = min(max(value, 0), 100)
-    return (
-        f'<div class="measure {kind}"><span class="bar"><span style="width:{width:.1f}%"></span></span>'
-        f"<span>{caption}</span></div>"
-    )
-
-
-def _mark(passes: bool) -> str:
-    kind = "accept" if passes else "reject"
-    return f'<span class="mark {kind}">{icon(kind)}</span>'
+        score = f'<p class="big">–</p><p>{text("verdict.no_cafi", language)}</p>'
+    else:
+        score = _gauge(SCORE, assessment.cafi, policy, language)
+    return f'{_heading(step, language)}<div class="number result">{badge}{score}</div>'
 
 
 def parts_caption(assessment: Assessment | None, policy: Policy, language: Language) -> str:
@@ -323,16 +336,11 @@ def parts_caption(assessment: Assessment | None, policy: Policy, language: Langu
     measures = assessment.measures if assessment else None
     if assessment is None or measures is None:
         return f'{heading}<p class="quiet">{text("parts.idle", language)}</p>'
-    total = policy.ser_fiq_weight + policy.dbcnn_weight
-    sentence = text(
-        "parts.alt",
-        language,
-        cafi=cafi(measures.ser_fiq, measures.dbcnn, policy),
-        ser_fiq=100 * measures.ser_fiq,
-        ser_share=policy.ser_fiq_weight / total,
-        dbcnn=measures.dbcnn,
-        dbcnn_share=policy.dbcnn_weight / total,
+    summands = " + ".join(
+        f"{part.measure.title.in_language(language)} {part.value:.1f} {plots.TIMES} {part.share:.0%}"
+        for part in plots.parts(measures, policy)
     )
+    sentence = f"{SCORE.title.in_language(language)} {SCORE.text(cafi(measures, policy))} = {summands}"
     gated = f"<br>{text('parts.gated', language)}" if assessment.cafi is None else ""
     return f'{heading}<p class="quiet">{sentence}{gated}</p>'
 

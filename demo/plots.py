@@ -1,89 +1,136 @@
 """Figures from measures and verdicts: plotly for charts, a few lines of SVG for gauges and the live trace.
 
-Plotly's figures have no background and grey letters, so that they suit a light page and a dark one. They have
-no alternative text: whoever shows one puts the same numbers beside it. Words come from the caller, in the
-language of the page.
+Scales, colours and names of the measures are those of the registry. Plotly's figures have no background and
+grey letters, so that they suit a light page and a dark one. They have no alternative text: whoever shows one
+puts the same numbers beside it. Other words come from the caller, in the language of the page.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
+from itertools import accumulate, cycle
 
 import plotly.graph_objects as go
 
-from faceqa.types import Measures, Point, Policy
+from faceqa.languages import Language
+from faceqa.measures.registry import SCORE, WEIGHTED, Measure
+from faceqa.types import Measures, Point
+from faceqa.verdict.judge import cafi
+from faceqa.verdict.policy import Policy
 
-GOOD = "#16a34a"
-BAD = "#dc2626"
-SER_FIQ = "#3b82f6"
-DBCNN = "#f59e0b"
-CAFI = "#8b5cf6"
 GREY = "#6b7280"
 GRID = "rgba(125, 133, 144, 0.25)"
 
 TIMES = "\N{MULTIPLICATION SIGN}"
+
+CURVES: tuple[Measure, ...] = (*(row for row in WEIGHTED if row.gate is not None), SCORE)
+"""What is drawn over time and over the steps of a stress test: the score, and those of its parts that have a
+limit of their own."""
 
 GAUGE_RADIUS = 80
 TRACE_SIZE = (480, 190)
 TRACE_MARGINS = (34, 8, 10, 22)
 """px left, right, above and below the live trace."""
 
+LEGEND_START, LEGEND_STEP = 130, 110
+"""px from the trace's left edge to the first name below it, and from one name to the next."""
+
 THIN, THICK = 2, 5
-"""px of the trace's two lines, which differ in more than their colour."""
+"""px of the trace's lines; that of the score is thick: lines differ in more than their colour."""
+
+SYMBOLS = ("circle", "diamond", "triangle-up", "star")
+SCORE_SYMBOL = "square"
 
 Words = Mapping[str, str]
+Curves = Mapping[str, Sequence[float | None]]
+"""Values by the names of `CURVES`, in the units of the registry; None where there is none."""
 
 
-def gauge(
-    value: float, limit: float, highest: float, passes: bool, reading: str, bound: str, label: str
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A measure's part in the score.
+
+    Attributes:
+        measure: Its row in the registry.
+        value: The measure on the scale of the score.
+        share: Its share of the weights, in [0, 1].
+    """
+
+    measure: Measure
+    value: float
+    share: float
+
+
+def parts(measures: Measures, policy: Policy) -> list[Part]:
+    """What makes up the CAFI of a face."""
+    weights = {row.name: getattr(policy, row.weight.setting) for row in WEIGHTED if row.weight is not None}
+    total = sum(weights.values())
+    return [
+        Part(row, row.factor * getattr(measures, row.name), weights[row.name] / total) for row in WEIGHTED
+    ]
+
+
+def limit_of(measure: Measure, policy: Policy) -> float:
+    """What a policy asks of a measure that has a gate."""
+    assert measure.gate is not None
+    return getattr(policy, measure.gate.setting)
+
+
+def share_of(measure: Measure, value: float) -> float:
+    """Where a value lies on its measure's scale, in [0, 1]; a value beyond an end counts as that end."""
+    left, right = measure.axis
+    return min(max((value - left) / (right - left), 0.0), 1.0)
+
+
+def gauge(measure: Measure, value: float, limit: float, language: Language, label: str) -> str:
     """A half-circle gauge as SVG: the value as an arc and a number, the limit as a tick with its number.
 
     The page colours it by its class, `passes` or `fails`.
 
     Args:
-        value: Between 0 and `highest`; an arc never leaves the scale.
-        limit: What the policy asks for.
-        highest: Right end of the scale; the left end is 0.
-        passes: Whether the value is good enough: a tick or a cross.
-        reading: The value as text.
-        bound: The limit as text.
+        measure: Its scale and its unit.
+        value: In the measure's unit; an arc never leaves the scale.
+        limit: What the policy asks for, likewise.
+        language: Of the numbers.
         label: What it shows, for screen readers.
     """
-    share = min(max(limit / highest, 0.0), 1.0)
+    passes = measure.passes(value, limit)
+    share = share_of(measure, limit)
     (x1, y1), (x2, y2), (text_x, text_y) = (_on_arc(share, GAUGE_RADIUS + reach) for reach in (-13, 13, 22))
     anchor = "end" if share < 0.4 else "start" if share > 0.6 else "middle"
     mark = "M -8 9 l 5 6 l 10 -13" if passes else "M -7 2 l 14 14 M 7 2 l -14 14"
     return (
         f'<svg class="gauge {"passes" if passes else "fails"}" viewBox="-130 -118 260 140" role="img" '
         f'aria-label="{escape(label)}"><path d="{_arc(1)}" class="gauge-track"/>'
-        f'<path d="{_arc(value / highest)}" class="gauge-value"/>'
+        f'<path d="{_arc(share_of(measure, value))}" class="gauge-value"/>'
         f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="gauge-limit"/>'
         f'<text x="{text_x:.1f}" y="{text_y + 4:.1f}" text-anchor="{anchor}" class="gauge-bound">'
-        f"{bound}</text>"
-        f'<text x="0" y="-12" text-anchor="middle" class="gauge-reading">{reading}</text>'
+        f"{measure.text(limit, language)}</text>"
+        f'<text x="0" y="-12" text-anchor="middle" class="gauge-reading">'
+        f"{measure.text(value, language)}</text>"
         f'<path d="{mark}" class="gauge-mark"/></svg>'
     )
 
 
 def live_trace(
     ages: Sequence[float],
-    ser_fiq: Sequence[float | None],
-    cafi: Sequence[float | None],
+    curves: Curves,
     policy: Policy,
+    language: Language,
     words: Words,
     span: float = 60.0,
 ) -> str:
-    """The last minute as SVG: 100 x SER-FIQ and CAFI over time, with both thresholds as dashed lines.
+    """The last minute as SVG: `CURVES` over time on the scale of the score, their limits as dashed lines.
 
     Args:
         ages: Seconds since each frame, oldest first.
-        ser_fiq: In [0, 1]; None where no face was seen.
-        cafi: In [0, 100]; None where a gate failed: the line has a gap there.
-        policy: Its thresholds are drawn.
-        words: `title`, `ser_fiq`, `cafi`, `now`, `ago`.
+        curves: The values of each frame; None where there is none: the line has a gap there.
+        policy: Its limits are drawn.
+        language: Of the measures' names.
+        words: `title`, `now`, `ago`.
         span: Seconds that are shown.
     """
     width, height = TRACE_SIZE
@@ -103,24 +150,22 @@ def live_trace(
     )
     limits = "".join(
         f'<line x1="{left}" x2="{width - right}" y1="{y:.1f}" y2="{y:.1f}" class="trace-limit" '
-        f'stroke="{colour}"/>'
-        for score, colour in ((100 * policy.ser_fiq_threshold, SER_FIQ), (policy.cafi_threshold, CAFI))
-        for y in [place(0, score)[1]]
+        f'stroke="{row.colour}"/>'
+        for row in CURVES
+        for y in [place(0, row.factor * limit_of(row, policy))[1]]
     )
-    scaled = [None if value is None else 100 * value for value in ser_fiq]
     lines = "".join(
-        f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in stretch)}" stroke="{colour}" '
-        f'stroke-width="{thickness}" class="trace-line"/>'
-        for scores, colour, thickness in ((scaled, SER_FIQ, THIN), (cafi, CAFI, THICK))
-        for stretch in _stretches([(age, score) for age, score in zip(ages, scores, strict=True)], place)
+        f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in stretch)}" stroke="{row.colour}" '
+        f'stroke-width="{_thickness(row)}" class="trace-line"/>'
+        for row in CURVES
+        for stretch in _stretches(list(zip(ages, _scaled(row, curves[row.name]), strict=True)), place)
     )
     legend = "".join(
-        f'<rect x="{x}" y="{height - 11 - thickness / 2}" width="16" height="{thickness}" fill="{colour}"/>'
-        f'<text x="{x + 20}" y="{height - 7}" class="trace-text">{escape(name)}</text>'
-        for x, colour, thickness, name in (
-            (left + 130, SER_FIQ, THIN, words["ser_fiq"]),
-            (left + 240, CAFI, THICK, words["cafi"]),
-        )
+        f'<rect x="{x}" y="{height - 11 - _thickness(row) / 2}" width="16" height="{_thickness(row)}" '
+        f'fill="{row.colour}"/><text x="{x + 20}" y="{height - 7}" class="trace-text">'
+        f"{escape(row.title.in_language(language))}</text>"
+        for number, row in enumerate(CURVES)
+        for x in [left + LEGEND_START + number * LEGEND_STEP]
     )
     return (
         f'<svg class="trace" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(words["title"])}">'
@@ -131,82 +176,77 @@ def live_trace(
     )
 
 
-def contributions(measures: Measures, policy: Policy, words: Words) -> go.Figure:
-    """What makes up the CAFI, as a waterfall: each metric times its share of the weights, then the sum.
+def contributions(measures: Measures, policy: Policy, language: Language, words: Words) -> go.Figure:
+    """What makes up the CAFI, as a waterfall: each part times its share of the weights, then the sum.
 
     Args:
         measures: Of one face.
         policy: Its weights, and its CAFI threshold as a line.
-        words: `ser_fiq`, `dbcnn`, `cafi`, `threshold`.
+        language: Of the measures' names.
+        words: `threshold`.
     """
-    total = policy.ser_fiq_weight + policy.dbcnn_weight
-    parts = [
-        (words["ser_fiq"], 100 * measures.ser_fiq, policy.ser_fiq_weight / total),
-        (words["dbcnn"], measures.dbcnn, policy.dbcnn_weight / total),
+    shown = parts(measures, policy)
+    score, limit = cafi(measures, policy), limit_of(SCORE, policy)
+    heights = [part.value * part.share for part in shown]
+    names = [
+        f"{part.measure.title.in_language(language)}<br>{part.value:.1f} {TIMES} {part.share:.0%}"
+        for part in shown
     ]
-    score = sum(value * share for _, value, share in parts)
     figure = go.Figure(
-        go.Waterfall(
-            x=[
-                *(f"{name}<br>{value:.1f} {TIMES} {share:.0%}" for name, value, share in parts),
-                words["cafi"],
-            ],
-            y=[*(value * share for _, value, share in parts), None],
-            measure=["relative", "relative", "total"],
-            text=[*(f"+{value * share:.1f}" for _, value, share in parts), f"<b>{score:.1f}</b>"],
+        go.Bar(
+            x=[*names, SCORE.title.in_language(language)],
+            y=[*heights, score],
+            base=[*accumulate(heights[:-1], initial=0.0), 0.0],
+            text=[*(f"{height:+.1f}" for height in heights), f"<b>{SCORE.text(score)}</b>"],
             textposition="outside",
             cliponaxis=False,
-            increasing={"marker": {"color": DBCNN}},
-            decreasing={"marker": {"color": BAD}},
-            totals={"marker": {"color": CAFI}},
-            connector={"line": {"color": GRID}},
+            marker={"color": [*(part.measure.colour for part in shown), SCORE.colour]},
             hoverinfo="skip",
         )
     )
     figure.add_hline(
-        y=policy.cafi_threshold,
+        y=limit,
         line={"color": GREY, "dash": "dash"},
-        annotation={"text": f"{words['threshold']} {policy.cafi_threshold:g}", "font": {"color": GREY}},
+        annotation={"text": f"{words['threshold']} {limit:g}", "font": {"color": GREY}},
         annotation_position="top left",
     )
     figure.update_xaxes(showgrid=False)
-    highest = max(100.0, score, policy.cafi_threshold)
+    highest = max(100.0, score, limit)
     figure.update_yaxes(range=[min(0.0, score), 1.12 * highest], tickvals=[0, 25, 50, 75, 100])
     return _styled(figure, height=260)
 
 
 def ladder(
     levels: Sequence[str],
-    ser_fiq: Sequence[float | None],
-    cafi: Sequence[float | None],
+    curves: Curves,
     accepted: Sequence[bool],
     policy: Policy,
+    language: Language,
     words: Words,
 ) -> go.Figure:
-    """SER-FIQ and CAFI over the steps of a stress test, with their thresholds.
+    """`CURVES` over the steps of a stress test, on the scale of the score, with their limits.
 
     Args:
         levels: What each step is called.
-        ser_fiq: In [0, 1]; None where no face was found.
-        cafi: The score in [0, 100] whether or not a gate failed; None where no face was found.
+        curves: The values of each step, the score whether or not a gate failed; None where no face was found.
         accepted: The verdicts: a rejected step's mark is open and crossed out.
-        policy: Its thresholds are drawn.
-        words: `ser_fiq`, `cafi`, `level`, `score`.
+        policy: Its limits are drawn.
+        language: Of the measures' names.
+        words: `level`, `score`.
     """
     figure = go.Figure()
-    scaled = [None if value is None else 100 * value for value in ser_fiq]
-    curves = (
-        (f"100 {TIMES} {words['ser_fiq']}", scaled, SER_FIQ, "circle", 100 * policy.ser_fiq_threshold),
-        (words["cafi"], cafi, CAFI, "square", policy.cafi_threshold),
-    )
-    highest = max(limit for *_, limit in curves)
-    for name, values, colour, symbol, limit in curves:
+    limits = {row.name: row.factor * limit_of(row, policy) for row in CURVES}
+    for row, symbol in zip(CURVES, cycle(SYMBOLS), strict=False):
+        symbol = SCORE_SYMBOL if row is SCORE else symbol
+        title = row.title.in_language(language)
+        name = title if row.factor == 1 else f"{row.factor:g} {TIMES} {title}"
+        limit = limits[row.name]
         figure.add_scatter(
             x=list(levels),
-            y=values,
+            y=_scaled(row, curves[row.name]),
             name=name,
             mode="lines+markers",
-            line={"color": colour, "width": 3},
+            line={"color": row.colour, "width": 3},
             marker={
                 "size": 11,
                 "symbol": [symbol if good else f"{symbol}-x-open" for good in accepted],
@@ -215,70 +255,25 @@ def ladder(
         )
         figure.add_hline(
             y=limit,
-            line={"color": colour, "dash": "dot", "width": 1.5},
-            annotation={"text": f"{name} ≥ {limit:g}", "font": {"color": GREY}},
-            annotation_position="top right" if limit == highest else "bottom right",
+            line={"color": row.colour, "dash": "dot", "width": 1.5},
+            annotation={
+                "text": f"{name} {'≥' if row.higher_is_better else '≤'} {limit:g}",
+                "font": {"color": GREY},
+            },
+            annotation_position="top right" if limit == max(limits.values()) else "bottom right",
         )
     figure.update_xaxes(title=words["level"], type="category")
     figure.update_yaxes(title=words["score"], range=[-4, 104])
     return _styled(figure, height=380, legend=True)
 
 
-def scatter(
-    ser_fiq: Sequence[float],
-    cafi: Sequence[float],
-    names: Sequence[str],
-    kept: Sequence[bool],
-    policy: Policy,
-    words: Words,
-) -> go.Figure:
-    """Every face of a data set by its two scores; kept and rejected differ in colour and in mark.
-
-    Args:
-        ser_fiq: In [0, 1].
-        cafi: The score whether or not a gate failed, in [0, 100].
-        names: Of the images, shown under the pointer.
-        kept: The verdicts.
-        policy: Its thresholds are drawn.
-        words: `ser_fiq`, `cafi`, `kept`, `rejected`.
-    """
-    figure = go.Figure()
-    for good, name, colour, symbol in (
-        (True, words["kept"], GOOD, "circle"),
-        (False, words["rejected"], BAD, "x"),
-    ):
-        chosen = [i for i, is_kept in enumerate(kept) if is_kept == good]
-        figure.add_scattergl(
-            x=[ser_fiq[i] for i in chosen],
-            y=[cafi[i] for i in chosen],
-            text=[names[i] for i in chosen],
-            name=name,
-            mode="markers",
-            marker={"color": colour, "symbol": symbol, "size": 9, "opacity": 0.85},
-            hovertemplate="%{text}<br>%{x:.3f} · %{y:.1f}<extra></extra>",
-        )
-    figure.add_vline(x=policy.ser_fiq_threshold, line={"color": SER_FIQ, "dash": "dash"})
-    figure.add_hline(y=policy.cafi_threshold, line={"color": CAFI, "dash": "dash"})
-    figure.update_xaxes(title=words["ser_fiq"], range=[-0.02, 1.02])
-    figure.update_yaxes(title=words["cafi"], range=[-2, 102])
-    return _styled(figure, height=432, legend=True)
+def _scaled(measure: Measure, values: Sequence[float | None]) -> list[float | None]:
+    """On the scale of the score, which ends at 100."""
+    return [None if value is None else measure.factor * value for value in values]
 
 
-def histogram(values: Sequence[float], limit: float, highest: float, title: str, colour: str) -> go.Figure:
-    """How one measure is distributed over a data set, with its threshold.
-
-    Args:
-        values: The measure of every face.
-        limit: What the policy asks for.
-        highest: Right end of the axis; the left end is 0.
-        title: Of the axis.
-        colour: Of the bars.
-    """
-    bins = {"start": 0, "end": highest, "size": highest / 25}
-    figure = go.Figure(go.Histogram(x=list(values), xbins=bins, marker={"color": colour}, hoverinfo="x+y"))
-    figure.add_vline(x=limit, line={"color": GREY, "dash": "dash", "width": 2})
-    figure.update_xaxes(title=title, range=[-0.02 * highest, 1.02 * highest], dtick=highest / 5)
-    return _styled(figure, height=208)
+def _thickness(measure: Measure) -> int:
+    return THICK if measure is SCORE else THIN
 
 
 def _styled(figure: go.Figure, height: int, legend: bool = False) -> go.Figure:
@@ -300,7 +295,7 @@ def _styled(figure: go.Figure, height: int, legend: bool = False) -> go.Figure:
 
 def _on_arc(share: float, radius: float) -> tuple[float, float]:
     """A point of the half circle, 0 at its left end and 1 at its right."""
-    angle = math.pi * (1 - min(max(share, 0.0), 1.0))
+    angle = math.pi * (1 - share)
     return radius * math.cos(angle), -radius * math.sin(angle)
 
 

@@ -9,11 +9,10 @@ from typing import Any
 import gradio as gr
 
 from demo.wording import say
-from faceqa.verdict.policy import PRESETS
-from faceqa.verdict.policy import Policy
+from faceqa import PRESETS, Policy
+from faceqa.verdict.policy import SETTINGS, Setting
 
-MIN_WEIGHT = 0.0
-MAX_WEIGHT = 3.0
+DEFAULT_PRESET = next(name for name, preset in PRESETS.items() if preset == Policy())
 
 
 @dataclass(frozen=True)
@@ -21,8 +20,9 @@ class PolicyPanel:
     """The widgets of one policy.
 
     Attributes:
-        sliders: In the order of the fields of `Policy`.
+        sliders: In the order of `SETTINGS`.
         presets: The choice of a named policy; none where a slider was moved.
+        reset: Back to the default.
     """
 
     sliders: tuple[gr.Slider, ...]
@@ -58,16 +58,15 @@ class PolicyPanel:
 
 
 def policy_panel(name: str) -> PolicyPanel:
-    """Build the widgets.
+    """Build the widgets: a slider for each setting, those of the weights in a fold.
 
     Args:
         name: Prefix of their element ids.
     """
-    default = Policy()
     with gr.Row(elem_classes="policy-head"):
         presets = gr.Radio(
             [(say(f"preset.{preset}"), preset) for preset in PRESETS],
-            value="reference",
+            value=DEFAULT_PRESET,
             label=say("policy.preset"),
             elem_id=f"{name}-preset",
             elem_classes="presets",
@@ -75,58 +74,49 @@ def policy_panel(name: str) -> PolicyPanel:
             min_width=220,
         )
         reset = gr.Button(say("policy.reset"), size="sm", elem_id=f"{name}-reset", scale=0, min_width=90)
+    sliders: dict[Setting, gr.Slider] = {}
     with gr.Row(elem_classes="sliders"):
-        gates = (
-            _slider(name, "ser_fiq", default.ser_fiq_threshold, 1.0, 0.01),
-            _slider(name, "occlusion", default.max_occlusion, 1.0, 0.01),
-            _slider(name, "cafi", default.cafi_threshold, 100, 0.5),
-        )
+        sliders |= {setting: _slider(name, setting) for setting in SETTINGS if not setting.is_weight}
     with gr.Accordion(say("policy.weights"), open=False, elem_id=f"{name}-weights"), gr.Row():
-        weights = (
-            _slider(name, "ser_fiq_weight", default.ser_fiq_weight, MAX_WEIGHT, 0.1),
-            _slider(name, "dbcnn_weight", default.dbcnn_weight, MAX_WEIGHT, 0.1),
-        )
-    return PolicyPanel((*gates, *weights), presets, reset)
+        sliders |= {setting: _slider(name, setting) for setting in SETTINGS if setting.is_weight}
+    return PolicyPanel(tuple(sliders[setting] for setting in SETTINGS), presets, reset)
 
 
 def policy_of(values: Sequence[float]) -> Policy:
-    """The sliders' values as a policy; with both weights at zero DBCNN alone counts, as by default.
+    """The sliders' values, in the order of `SETTINGS`, as a policy.
+
+    With every weight at zero there would be no score: then the default weights count.
 
     Raises:
         PolicyError: when a value is out of its range.
     """
-    ser_fiq, occlusion, cafi, ser_fiq_weight, dbcnn_weight = values
-    if ser_fiq_weight == dbcnn_weight == 0:
-        dbcnn_weight = 1.0
-    return Policy(ser_fiq, occlusion, cafi, ser_fiq_weight, dbcnn_weight)
+    chosen = {setting.name: value for setting, value in zip(SETTINGS, values, strict=True)}
+    weights = {setting.name: setting.default for setting in SETTINGS if setting.is_weight}
+    if not any(chosen[name] for name in weights):
+        chosen |= weights
+    return Policy(**chosen)
 
 
-def _slider(name: str, setting: str, value: float, highest: float, step: float) -> gr.Slider:
+def _slider(name: str, setting: Setting) -> gr.Slider:
+    lowest, highest, step = setting.slider
     return gr.Slider(
-        0,
+        lowest,
         highest,
-        value,
+        setting.default,
         step=step,
-        label=say(f"policy.{setting}"),
-        elem_id=f"{name}-{setting}",
+        label=say(f"setting.{setting.name}"),
+        elem_id=f"{name}-{setting.name}",
         min_width=170,
     )
 
 
 def _values(preset: str | None) -> list[Any]:
-    chosen = PRESETS[preset or "reference"]
-    return [
-        chosen.ser_fiq_threshold,
-        chosen.max_occlusion,
-        chosen.cafi_threshold,
-        chosen.ser_fiq_weight,
-        chosen.dbcnn_weight,
-        preset or "reference",
-    ]
+    name = preset or DEFAULT_PRESET
+    return [*(getattr(PRESETS[name], setting.name) for setting in SETTINGS), name]
 
 
 def _reset(_preset: str | None) -> list[Any]:
-    return _values("reference")
+    return _values(DEFAULT_PRESET)
 
 
 def _preset_of(*values: float) -> str | None:

@@ -1,19 +1,26 @@
 """The demo as a visitor meets it: Chromium, a mouse, a keyboard and a camera."""
 
+import json
+import os
 import re
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import checkout
 import pillow_heif
 import pytest
+from checkout import ROOT
 from conftest import EXAMPLES
 from files import camera_film
 from PIL import Image
 
-from demo import wording
+from demo import curate, wording
 from faceqa import Policy
+from faceqa.curation.table import read_csv
+from faceqa.measures.registry import SCORE
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -45,6 +52,7 @@ def browser(camera):
         browser = started.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield browser
         browser.close()
+    curate.delete_all()  # `demo_address` is served by this process, which does not end here
 
 
 @pytest.fixture
@@ -108,7 +116,9 @@ def test_an_upload_gets_its_verdict_and_its_downloads(visit, scorer, tmp_path):
         page.click("#downloads a[download='collins.json']")
     saved = tmp_path / "result.json"
     download.value.save_as(saved)
-    assert f'"ser_fiq": {expected.ser_fiq}' in saved.read_text(encoding="utf-8")
+    result = json.loads(saved.read_text(encoding="utf-8"))
+    assert result["ser_fiq"] == expected.ser_fiq
+    assert Policy(**result["policy"]) == Policy()
     assert page.locator("#downloads a[download$='.png']").count() == 1
 
 
@@ -119,17 +129,19 @@ def test_a_slider_turns_the_verdict_without_a_network(visit, monkeypatch, scorer
     def fails(*_arguments, **_options):
         raise AssertionError("a network ran")
 
-    for network in ("_ser_fiq", "_masker", "_iqa", "_detector"):
+    for network in ("_masker", "_detector", "_find"):
         monkeypatch.setattr(scorer, network, fails)
-    set_slider(page, "policy-cafi", 0)
+    set_slider(page, "policy-cafi_threshold", 0)
     page.wait_for_selector("#verdict .verdict.accept")
-    set_slider(page, "policy-cafi", 100)
+    set_slider(page, "policy-cafi_threshold", 100)
     page.wait_for_selector("#verdict .verdict.reject")
-    set_slider(page, "policy-ser_fiq", 1)
+    set_slider(page, "policy-ser_fiq_threshold", 1)
     page.wait_for_function("document.querySelector('#verdict').innerText.includes('SER-FIQ is')")
+    set_slider(page, "policy-min_face_size", 500)
+    page.wait_for_function("document.querySelector('#verdict').innerText.includes('500 px are needed')")
     page.click("#policy-reset")
     page.wait_for_function(
-        "limit => document.querySelector('#policy-cafi input[type=number]').value == limit",
+        "limit => document.querySelector('#policy-cafi_threshold input[type=number]').value == limit",
         arg=f"{Policy().cafi_threshold:g}",
     )
 
@@ -223,7 +235,7 @@ def test_photos_stand_side_by_side_and_one_is_put_under_stress(visit):
     page.wait_for_function("document.querySelector('#compare-files').innerText.includes('hopper_mask')")
     page.click("#compare-run")
     page.wait_for_selector("#compare-table [role=cell] img >> nth=1")
-    assert page.locator("#compare-table [role=rowheader]").count() == 5
+    assert SCORE.title.en in page.inner_text("#compare-table")
     page.check("#stress-kind input[value=blur]")
     page.click("#stress-run")
     page.wait_for_selector("#stress-steps figure >> nth=5")
@@ -237,31 +249,89 @@ def test_a_single_photo_cannot_be_compared(visit):
     page.wait_for_selector("#compare-table [role=alert]")
 
 
+def downloaded(page, kind: str, folder: Path) -> Path:
+    """What a click on a download of the Curate tab brings."""
+    with page.expect_download() as download:
+        page.click(f"#curate-{kind}")
+    assert download.value.suggested_filename == curate.DOWNLOADS[kind]
+    saved = folder / curate.DOWNLOADS[kind]
+    download.value.save_as(saved)
+    return saved
+
+
+def kept_is(page, sentence: str) -> None:
+    page.wait_for_function(
+        "text => document.querySelector('#curate-count').innerText.includes(text)", arg=sentence
+    )
+
+
+def names_in(archive: Path) -> list[str]:
+    with zipfile.ZipFile(archive) as kept:
+        return [Path(name).name for name in kept.namelist()]
+
+
 def test_a_zip_is_curated_recounted_and_downloaded(visit, tmp_path):
     archive = tmp_path / "faces.zip"
     with zipfile.ZipFile(archive, "w") as packed:
         for name in ("hopper", "hopper_mask", "no_face"):
             packed.write(EXAMPLES / f"{name}.jpg", f"{name}.jpg")
-    page = visit()
+    page = visit(locale="ko-KR")
     page.click("#tabs button[role=tab] >> nth=3")
     page.set_input_files("#curate-files input[type=file]", archive)
     page.wait_for_function("document.querySelector('#curate-files').innerText.includes('faces')")
     page.click("#curate-run")
     page.wait_for_selector("#curate-rejected figure")
-    set_slider(page, "curate-policy-cafi", 0)
-    page.wait_for_function("document.querySelector('#curate-count').innerText.includes('kept 1 of 3')")
-    set_slider(page, "curate-policy-cafi", 100)
-    page.wait_for_function("document.querySelector('#curate-count').innerText.includes('kept 0 of 3')")
+    page.wait_for_selector("#curate-figures figure[data-figure=cafi] svg rect", state="attached")
+    set_slider(page, "curate-policy-cafi_threshold", 0)
+    kept_is(page, wording.text("curate.kept_of", "ko", kept=1, total=3))
+    assert names_in(downloaded(page, "images", tmp_path)) == ["hopper.jpg"]
+    set_slider(page, "curate-policy-cafi_threshold", 100)
+    kept_is(page, wording.text("curate.kept_of", "ko", kept=0, total=3))
+    assert names_in(downloaded(page, "images", tmp_path)) == []  # of the same button, after the slider
+    rows = list(read_csv(downloaded(page, "table", tmp_path)))
+    assert [row.verdict for row in rows] == ["reject"] * 3
+    report = downloaded(page, "report", tmp_path).read_text(encoding="utf-8")
+    assert 'lang="ko"' in report
     page.click("#curate-policy-reset")
-    set_slider(page, "curate-policy-cafi", 0)
-    page.wait_for_function("document.querySelector('#curate-count').innerText.includes('kept 1 of 3')")
-    page.click("#curate-prepare")
-    with page.expect_download() as download:
-        page.click("#curate-downloads a[download$='.zip']")
-    saved = tmp_path / "kept.zip"
-    download.value.save_as(saved)
-    with zipfile.ZipFile(saved) as kept:
-        assert [Path(name).name for name in kept.namelist()] == ["hopper.jpg"]
+    set_slider(page, "curate-policy-max_occlusion", 1)
+    kept_is(page, wording.text("curate.kept_of", "ko", kept=1, total=3))
+
+
+def test_a_download_before_a_run_is_a_sentence(visit):
+    page = visit()
+    page.click("#tabs button[role=tab] >> nth=3")
+    page.click("#curate-table")
+    page.wait_for_selector(f"text={wording.text('curate.no_run', 'en')}")
+
+
+def test_a_stopped_server_leaves_no_file_of_a_visitor(browser, tmp_path):
+    """SIGTERM, as `kill` and `docker stop` send it, while the page is open."""
+    port = checkout.free_port()
+    places = {"TMPDIR": str(tmp_path / "tmp"), "GRADIO_TEMP_DIR": str(tmp_path / "uploads")}
+    for place in places.values():
+        Path(place).mkdir()
+    environment = {**os.environ, **places, "GRADIO_SERVER_PORT": str(port)}
+    command = [sys.executable, "app.py", "--device", "cpu"]
+    with checkout.serving(command, port, cwd=ROOT, env=environment) as address:
+        page = browser.new_page()
+        page.set_default_timeout(SECONDS)
+        page.goto(address)
+        page.set_input_files("#photo input[type=file]", EXAMPLES / "no_face.jpg")
+        page.wait_for_selector(VERDICT)
+        page.click("#tabs button[role=tab] >> nth=3")
+        page.set_input_files("#curate-files input[type=file]", EXAMPLES / "hopper.jpg")
+        page.wait_for_function("document.querySelector('#curate-files').innerText.includes('hopper')")
+        page.click("#curate-run")
+        page.wait_for_selector("#curate-kept figure")
+        downloaded(page, "images", tmp_path)
+        assert len(files_below(tmp_path / "tmp")) > 1 and len(files_below(tmp_path / "uploads")) > 1
+    page.close()
+    assert not files_below(tmp_path / "tmp")
+    assert not files_below(tmp_path / "uploads")
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def test_a_korean_browser_gets_korean_and_the_switch_changes_everything(visit):

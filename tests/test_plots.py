@@ -7,27 +7,24 @@ from xml.etree import ElementTree
 import pytest
 
 from demo import plots
+from faceqa import Measures, Policy
+from faceqa.languages import LANGUAGES
+from faceqa.measures.registry import MEASURES, SCORE, WEIGHTED
 from faceqa.verdict.judge import cafi
-from faceqa.types import Measures, Policy
 
-WORDS = {
-    name: name
-    for name in (
-        *("ser_fiq", "dbcnn", "cafi", "threshold", "level", "score", "kept", "rejected"),
-        *("title", "now", "ago"),
-    )
-}
-MEASURES = Measures(0.8, 60.0, 0.02, 300.0)
+WORDS = {name: name for name in ("threshold", "level", "score", "title", "now", "ago")}
+FACE = Measures(face_size=300.0, ser_fiq=0.8, occlusion=0.02, dbcnn=60.0)
+ROWS = {row.name: row for row in (*MEASURES, SCORE)}
 
 
 def arc_end(svg: str, name: str) -> tuple[float, float]:
     path = next(p for p in ElementTree.fromstring(svg).iter("path") if p.get("class") == name)
-    x, y = path.get("d").split()[-2:]
+    x, y = path.attrib["d"].split()[-2:]
     return float(x), float(y)
 
 
-def gauge(value: float, limit: float = 0.5, passes: bool = True) -> str:
-    return plots.gauge(value, limit, 1.0, passes, f"{value}", f"{limit}", "a <label>")
+def gauge(value: float, limit: float = 0.5, name: str = "ser_fiq", language="en") -> str:
+    return plots.gauge(ROWS[name], value, limit, language, "a <label>")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 1.0])
@@ -44,28 +41,57 @@ def test_a_value_beyond_the_scale_stays_on_the_gauge(value, end):
 def test_the_gauge_draws_its_limit_and_says_everything_in_words():
     svg = ElementTree.fromstring(gauge(0.8, limit=0.5))
     line = next(svg.iter("line"))
-    assert float(line.get("x1")) == pytest.approx(0, abs=0.1)  # half of the scale is its top
-    assert [text.text for text in svg.iter("text")] == ["0.5", "0.8"]
+    assert float(line.attrib["x1"]) == pytest.approx(0, abs=0.1)  # half of the scale is its top
+    assert [text.text for text in svg.iter("text")] == ["0.50", "0.80"]
     assert svg.get("aria-label") == "a <label>"
     assert svg.get("role") == "img"
 
 
 def test_pass_and_fail_differ_in_shape_too():
-    good, bad = (ElementTree.fromstring(gauge(0.8, passes=passes)) for passes in (True, False))
+    good, bad = (ElementTree.fromstring(gauge(value)) for value in (0.8, 0.2))
     marks = [
         next(p.get("d") for p in svg.iter("path") if p.get("class") == "gauge-mark") for svg in (good, bad)
     ]
     assert marks[0] != marks[1]
-    assert "passes" in good.get("class") and "fails" in bad.get("class")
+    assert "passes" in good.attrib["class"] and "fails" in bad.attrib["class"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "limit", "shown"),
+    [
+        ("occlusion", 0.125, 0.25, "12.5 %"),
+        ("face_size", 300.0, 112.0, "300 px"),
+        ("cafi", 61.8, 55.5, "61.8"),
+    ],
+)
+def test_a_gauge_reads_in_the_unit_and_the_direction_of_its_measure(name, value, limit, shown):
+    svg = gauge(value, limit, name)
+    assert f">{shown}<" in svg and "gauge passes" in svg
+    left, right = ROWS[name].axis
+    share = (value - left) / (right - left)
+    x, y = arc_end(svg, "gauge-value")
+    assert math.degrees(math.atan2(-y, x)) == pytest.approx(180 * (1 - share), abs=0.2)
+    fails = gauge(limit, value, name)  # the other way round
+    assert "gauge fails" in fails
 
 
 def points(svg: str) -> list[list[tuple[float, float]]]:
     lines = re.findall(r'<polyline points="([^"]*)"', svg)
-    return [[tuple(map(float, point.split(","))) for point in line.split()] for line in lines]
+    pairs = ((tuple(map(float, point.split(","))) for point in line.split()) for line in lines)
+    return [[(x, y) for x, y in line] for line in pairs]
+
+
+def curves(ser_fiq: list, score: list) -> dict[str, list]:
+    return {"ser_fiq": ser_fiq, "cafi": score}
+
+
+def test_the_curves_are_the_score_and_its_parts_that_have_a_limit():
+    assert [row.name for row in plots.CURVES] == ["ser_fiq", "cafi"]
 
 
 def test_the_trace_runs_to_the_right_and_breaks_where_nothing_was_measured():
-    svg = plots.live_trace([50, 40, 30, 20, 0], [0.2, 0.4, None, 0.6, 1.0], [None] * 5, Policy(), WORDS)
+    values = curves([0.2, 0.4, None, 0.6, 1.0], [None] * 5)
+    svg = plots.live_trace([50, 40, 30, 20, 0], values, Policy(), "en", WORDS)
     first, second = points(svg)
     assert len(first) == len(second) == 2
     assert first[0][0] < first[1][0] < second[0][0] < second[1][0]
@@ -73,8 +99,14 @@ def test_the_trace_runs_to_the_right_and_breaks_where_nothing_was_measured():
     ElementTree.fromstring(svg)
 
 
+def test_the_scores_of_the_trace_share_one_scale():
+    svg = plots.live_trace([10, 0], curves([0.3, 0.9], [30.0, 90.0]), Policy(), "en", WORDS)
+    ser_fiq, score = points(svg)
+    assert ser_fiq == score
+
+
 def test_the_trace_of_nothing_is_an_empty_chart():
-    svg = plots.live_trace([], [], [], Policy(), WORDS)
+    svg = plots.live_trace([], curves([], []), Policy(), "en", WORDS)
     assert points(svg) == []
     assert svg.count("trace-limit") == 2
 
@@ -82,19 +114,22 @@ def test_the_trace_of_nothing_is_an_empty_chart():
 @pytest.mark.parametrize(
     "policy", [Policy(), Policy(ser_fiq_weight=1.0), Policy(ser_fiq_weight=3.0, dbcnn_weight=0.0)]
 )
-def test_the_parts_add_up_to_the_cafi(policy):
-    figure = plots.contributions(MEASURES, policy, WORDS)
-    parts = figure.data[0].y[:2]
-    assert sum(parts) == pytest.approx(cafi(0.8, 60.0, policy), abs=0.01)
-    assert figure.data[0].measure == ("relative", "relative", "total")
-    assert figure.layout.shapes[0].y0 == policy.cafi_threshold
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_parts_add_up_to_the_cafi(policy, language):
+    bars = plots.contributions(FACE, policy, language, WORDS)
+    *parts, total = bars.data[0].y
+    assert sum(parts) == pytest.approx(total, abs=0.01)
+    assert total == cafi(FACE, policy)
+    assert bars.data[0].base == pytest.approx((0.0, parts[0], 0.0))  # each stands on the one before
+    assert len(parts) == len(WEIGHTED)
+    assert list(bars.data[0].marker.color) == [*(row.colour for row in WEIGHTED), SCORE.colour]
+    assert bars.layout.shapes[0].y0 == policy.cafi_threshold
 
 
 def test_the_ladder_shows_both_scores_on_one_scale_and_marks_what_is_rejected():
     policy = Policy(cafi_threshold=60)
-    figure = plots.ladder(
-        ["a", "b", "c"], [0.9, 0.4, None], [70.0, 55.0, None], [True, False, False], policy, WORDS
-    )
+    values = curves([0.9, 0.4, None], [70.0, 55.0, None])
+    figure = plots.ladder(["a", "b", "c"], values, [True, False, False], policy, "en", WORDS)
     ser_fiq, score = figure.data
     assert list(ser_fiq.y) == [90.0, 40.0, None]
     assert list(score.y) == [70.0, 55.0, None]
@@ -105,25 +140,6 @@ def test_the_ladder_shows_both_scores_on_one_scale_and_marks_what_is_rejected():
     assert [shape.y0 for shape in figure.layout.shapes] == [50.0, 60.0]
 
 
-def test_the_scatter_tells_kept_from_rejected_and_draws_both_thresholds():
-    policy = Policy(ser_fiq_threshold=0.4, cafi_threshold=55)
-    figure = plots.scatter(
-        [0.9, 0.2, 0.7], [70, 60, 30], ["x", "y", "z"], [True, False, False], policy, WORDS
-    )
-    kept, rejected = figure.data
-    assert list(kept.x) == [0.9] and list(rejected.y) == [60, 30]
-    assert kept.name == "kept" and rejected.name == "rejected"
-    assert kept.marker.symbol != rejected.marker.symbol
-    vertical, horizontal = figure.layout.shapes
-    assert (vertical.x0, horizontal.y0) == (0.4, 55)
-
-
-def test_the_histogram_holds_every_value_and_its_threshold():
-    figure = plots.histogram([0.1, 0.2, 0.9], 0.5, 1.0, "SER-FIQ", plots.SER_FIQ)
-    assert list(figure.data[0].x) == [0.1, 0.2, 0.9]
-    assert figure.layout.shapes[0].x0 == 0.5
-
-
 def test_figures_have_no_ground_of_their_own():
-    figure = plots.contributions(MEASURES, Policy(), WORDS)
+    figure = plots.contributions(FACE, Policy(), "en", WORDS)
     assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0, 0, 0, 0)"

@@ -11,7 +11,7 @@ import tomllib
 import types
 import venv
 from collections.abc import Iterator
-from dataclasses import astuple
+from dataclasses import asdict
 from pathlib import Path
 
 import checkout
@@ -25,7 +25,7 @@ from packaging.specifiers import SpecifierSet
 
 import app
 from demo import curate, photo, zerogpu
-from faceqa import Policy
+from faceqa import Policy, Scorer
 
 COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
 SETTINGS = {
@@ -52,7 +52,9 @@ SPACE_LIMIT = 10**9
 @pytest.fixture(scope="module")
 def settings() -> dict:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return yaml.safe_load(re.match(r"---\n(.*?)\n---\n", text, re.DOTALL)[1])
+    front_matter = re.match(r"---\n(.*?)\n---\n", text, re.DOTALL)
+    assert front_matter
+    return yaml.safe_load(front_matter[1])
 
 
 def requirements(name: str) -> dict[str, Requirement]:
@@ -165,30 +167,29 @@ def test_only_photos_and_data_sets_borrow_the_gpu(loan, scorer):
     assert loan.wrapped.keys() == {"photo_tab.<locals>.assessed", "curate_tab.<locals>.curate"}
 
 
-class Failing:
+class Failing(Scorer):
     """A scorer on the GPU that nobody has lent."""
 
-    def __init__(self, scorer):
+    def __init__(self, scorer: Scorer):
         self.calibration = scorer.calibration
-        self.rejudge = scorer.rejudge
 
 
 def test_a_photo_comes_through_pickled_and_from_the_lent_scorer(loan, scorer):
     app.build(Failing(scorer), scorer)
     path, policy = str(EXAMPLES / "hopper.jpg"), Policy()
     assessed = loan.wrapped["photo_tab.<locals>.assessed"]
-    held, *page = assessed(path, "hopper.jpg", 0, "en", astuple(policy))
+    held, *page = assessed(path, "hopper.jpg", 0, "en", list(asdict(policy).values()))
     assert held.assessment.verdict == "accept"
     assert len(page) == len(photo.show(scorer, path, "hopper.jpg", 0, "en", policy)) - 1
 
 
 def test_a_data_set_comes_through_pickled(scorer):
-    *_, (run, done, total, _) = curate.curated(scorer, [str(EXAMPLES / "hopper.jpg")])
+    *_, (known, done, total, _) = curate.curated(scorer, [str(EXAMPLES / "hopper.jpg")])
     try:
-        again = pickle.loads(pickle.dumps(run))
-        assert (again, done, total) == (run, 1, 1)
+        again = pickle.loads(pickle.dumps(known))
+        assert (again, done, total) == (known, 1, 1)
     finally:
-        curate.delete(run)
+        curate.delete(known)
 
 
 def test_without_zerogpu_nothing_is_wrapped():
@@ -200,8 +201,13 @@ def test_without_zerogpu_nothing_is_wrapped():
 
 
 def test_on_zerogpu_its_package_wraps_with_the_time(monkeypatch):
-    asked = []
-    package = types.SimpleNamespace(GPU=lambda duration: asked.append(duration) or "wrapper")
+    asked: list[int] = []
+
+    def gpu(duration: int) -> str:
+        asked.append(duration)
+        return "wrapper"
+
+    package = types.SimpleNamespace(GPU=gpu)
     monkeypatch.setitem(sys.modules, "spaces", package)
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
     try:

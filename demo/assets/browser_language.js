@@ -1,0 +1,1 @@
+() => navigator.language.toLowerCase().startsWith('ko') ? 'ko' : 'en'
