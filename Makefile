@@ -16,10 +16,11 @@ demo: $(INSTALLED) ## open the demo app at http://127.0.0.1:7860
 test: lint ## lint, then run every test
 	$(BIN)/pytest
 
-lint: $(INSTALLED) ## check style and types
+lint: $(INSTALLED) ## check style, types and who imports whom
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/hadolint Dockerfile
 
 $(INSTALLED): pyproject.toml requirements.txt constraints.txt

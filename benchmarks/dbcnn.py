@@ -28,21 +28,21 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-
-sys.path.append(str(Path(__file__).parents[1] / "training/dbcnn"))
-
-from crops import SMALLEST_FACE, Opinions, biq2021, opinion_faces, outlines, read
-from distortions import GRADES, LINES, at_lines, graded
-from features import whole
-from report import RESULTS, machine, write
 from scipy.optimize import curve_fit
 from scipy.stats import pearsonr, spearmanr
-from series import cut
 
+sys.path.append(str(Path(__file__).parents[1]))
+
+from benchmarks.report import RESULTS, machine, write
 from faceqa.faces.alignment import CROP_SIZE
-from faceqa.measures.perceptual import Dbcnn, Iqa, load_iqa
 from faceqa.faces.mask import load_masker, remove_background
+from faceqa.measures.batch import Iqa
+from faceqa.measures.perceptual import Dbcnn, load_iqa
 from faceqa.networks.dbcnn import DbcnnNet
+from training.dbcnn.crops import SMALLEST_FACE, Opinions, biq2021, opinion_faces, outlines, read
+from training.dbcnn.distortions import GRADES, LINES, at_lines, graded
+from training.dbcnn.features import whole
+from training.dbcnn.series import cut
 
 PUBLISHED = {
     "BIQ2021's table, best single model (NASNet-Large)": {"SROCC": 0.6725, "PLCC": 0.7083},
@@ -205,7 +205,7 @@ def references(pictures: list[np.ndarray], kept: Path) -> dict[str, np.ndarray]:
         except ImportError as error:
             print(f"BRISQUE and NIQE are left out: {error}", file=sys.stderr)
             return {}
-        np.savez(kept, **scores)
+        np.savez(kept, allow_pickle=True, **scores)
     return dict(np.load(kept))
 
 
@@ -236,7 +236,8 @@ def niqe(picture: np.ndarray) -> float:
         return np.array(Image.fromarray(image.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
 
     # What the package calls and NumPy and SciPy have dropped.
-    np.float, np.int, scipy.misc.imresize = float, int, imresize
+    for module, name, value in ((np, "float", float), (np, "int", int), (scipy.misc, "imresize", imresize)):
+        setattr(module, name, value)
     from skvideo.measure import niqe as measure
 
     return float(measure(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[None, ..., None])[0])

@@ -28,13 +28,14 @@ from statistics import median
 
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
-from report import machine, write
 
+sys.path.append(str(Path(__file__).parents[1]))
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 from checkout import ROOT, free_port, serving
 from files import camera_film, camera_frame
 
+from benchmarks.report import machine, write
 from faceqa import Scorer
 from faceqa.reading import image
 
@@ -97,7 +98,7 @@ def verdicts(page: Page) -> list[float]:
 
 def sliders(page: Page) -> list[float]:
     """Seconds from a new CAFI threshold to the new verdict."""
-    field = page.locator("#policy-cafi input[type=number]")
+    field = page.locator("#policy-cafi_threshold input[type=number]")
     taken = []
     for number in range(REPEATS):
         before = page.inner_text("#verdict")
@@ -118,7 +119,8 @@ def live(page: Page) -> float:
     page.wait_for_function("document.querySelector('#cam video')?.videoWidth > 0")
     page.click("#cam button[aria-label='capture photo']")
     page.wait_for_timeout(1000 * LIVE_SECONDS)
-    return float(re.search(r"(\d+\.\d) frames a second", page.inner_text("#live-card")).group(1))
+    (rate,) = re.findall(r"(\d+\.\d) frames a second", page.inner_text("#live-card"))
+    return float(rate)
 
 
 def judged(photo: np.ndarray) -> float:

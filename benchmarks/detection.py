@@ -1,4 +1,4 @@
-"""What the constants of faceqa/detection.py rest on: face size against recall, and landmark accuracy.
+"""What the constants of faceqa/faces/detection.py rest on: face size against recall, and landmark accuracy.
 
     python benchmarks/detection.py --faces DIR --landmarks DIR
 
@@ -15,16 +15,20 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from collections.abc import Sequence
+import math
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
-from report import machine, write
+from numpy.typing import ArrayLike
 
-from faceqa.reading import image
+sys.path.append(str(Path(__file__).parents[1]))
+
+from benchmarks.report import machine, write
 from faceqa.faces.detection import MIN_CONFIDENCE, Detector, load_detector
-from faceqa.reading.sources import image_files
+from faceqa.reading import image
+from faceqa.reading.sources import source_files
 from faceqa.types import Face
 
 INPUT_WIDTHS = (8, 10, 12, 14, 16, 20, 24, 32, 64, 128, 256, 384, 448, 512, 640, 768)
@@ -50,12 +54,12 @@ def main() -> None:
     options = parser.parse_args()
     detector = load_detector()
 
-    recall = recall_by_width(detector, list(image_files([options.faces]))[::80])
+    recall = recall_by_width(detector, list(source_files([options.faces]))[::80])
     print("one pass of the network\nface px at its input   found  median confidence  median box IoU")
     for row in recall:
         print(f"{row['width']:>22}  {row['found']:6.1%}  {row['confidence']:17.2f}  {row['iou']:14.2f}")
 
-    accuracy = accuracy_by_width(detector, list(image_files([options.landmarks]))[::3])
+    accuracy = accuracy_by_width(detector, list(source_files([options.landmarks]))[::3])
     print("\nlandmarks, % of the inter-eye distance")
     print("face px in the photo  how       mean error  95th centile  change when the photo grows by 6 %")
     for row in accuracy:
@@ -64,7 +68,7 @@ def main() -> None:
             f"{row['change']:15.1f}"
         )
 
-    tilted = error_by_tilt(detector, list(image_files([options.landmarks]))[::3])
+    tilted = error_by_tilt(detector, list(source_files([options.landmarks]))[::3])
     print("\nerror of the eye line, degrees\ntilt  one look  levelled looks")
     for row in tilted:
         print(f"{row['tilt']:>4}  {row['one_look']:8.1f}  {row['levelled']:14.1f}")
@@ -76,7 +80,7 @@ def recall_by_width(detector: Detector, files: list[Path]) -> list[dict]:
     """How many faces one pass finds, by the width of the face at the network's input."""
     portraits = []
     for file in files:
-        photo = cv2.copyMakeBorder(image.load(file), *[BORDER] * 4, cv2.BORDER_REPLICATE)
+        photo = cv2.copyMakeBorder(image.load(file), BORDER, BORDER, BORDER, BORDER, cv2.BORDER_REPLICATE)
         reference = detector.detect(photo)
         if reference:
             portraits.append((photo, reference[0]))
@@ -132,7 +136,7 @@ def accuracy_by_width(detector: Detector, files: list[Path]) -> list[dict]:
 
 
 def _landmarks(detector: Detector, photo: np.ndarray, truth: np.ndarray, width: float) -> dict:
-    inter_eye = np.linalg.norm(truth[0] - truth[1])
+    inter_eye = math.dist(truth[0], truth[1])
     small = resized(photo, width / (FACE_WIDTHS_PER_INTER_EYE_DISTANCE * inter_eye))
     back = np.array(photo.shape[1::-1]) / small.shape[1::-1]
     face = detector.detect(small)[0]
@@ -147,7 +151,7 @@ def error_by_tilt(detector: Detector, files: list[Path]) -> list[dict]:
         errors = []
         for file, sign in itertools.product(files, (1, -1)):
             photo, truth = image.load(file), hand_placed(file.with_suffix(".tem"))
-            scale = TILTED_WIDTH / (FACE_WIDTHS_PER_INTER_EYE_DISTANCE * np.linalg.norm(truth[0] - truth[1]))
+            scale = TILTED_WIDTH / (FACE_WIDTHS_PER_INTER_EYE_DISTANCE * math.dist(truth[0], truth[1]))
             small = resized(photo, scale)
             centre = (small.shape[1] / 2, small.shape[0] / 2)
             turn = cv2.getRotationMatrix2D(centre, sign * tilt, 1.0)
@@ -161,9 +165,9 @@ def error_by_tilt(detector: Detector, files: list[Path]) -> list[dict]:
     return rows
 
 
-def _angle(eyes: Sequence) -> float:
+def _angle(eyes: ArrayLike) -> float:
     """Angle of the line from the first point to the second in degrees."""
-    (x1, y1), (x2, y2) = eyes[:2]
+    (x1, y1), (x2, y2) = np.asarray(eyes)[:2]
     return float(np.degrees(np.arctan2(y2 - y1, x2 - x1)))
 
 

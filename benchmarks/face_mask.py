@@ -20,13 +20,12 @@ import cv2
 import numpy as np
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "training/face_mask"))
+sys.path.append(str(Path(__file__).parents[1]))
 
-from report import machine, write
-from samples import Faces, Sample
-
+from benchmarks.report import machine, write
 from faceqa.faces.alignment import CROP_SIZE
 from faceqa.faces.mask import THRESHOLD, FaceMasker, load_masker
+from training.face_mask.samples import Faces, Sample
 
 SAMPLES = 150
 """Of each kind."""
@@ -105,7 +104,7 @@ def spoilt(faces: Faces, rng: np.random.Generator) -> list[Sample]:
 def hand_marked(faces: Faces, rng: np.random.Generator) -> list[Sample]:
     """Real people whose outline was marked by hand, as photographed."""
     chosen = faces.table["marked"] & ~faces.table["turned"]
-    return [faces.crop(row, CROP_SIZE) for row in faces.rows if chosen[row]]
+    return [faces.crop(int(row), CROP_SIZE) for row in faces.rows if chosen[row]]
 
 
 KINDS: dict[str, Callable[[Faces, np.random.Generator], list[Sample]]] = {

@@ -24,15 +24,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from report import machine, write
 from tqdm import tqdm
 
-sys.path.append(str(Path(__file__).parents[1] / "training/face_mask"))
+sys.path.append(str(Path(__file__).parents[1]))
 
-from pictures import GENERATED_PER_GROUP
-
+from benchmarks.report import machine, write
 from faceqa.scorer import Scorer
 from faceqa.types import Assessment
+from training.face_mask.pictures import GENERATED_PER_GROUP
 
 PER_GROUP = 60
 FEWEST = 5

@@ -7,15 +7,19 @@ Writes results/overview.jpg and prints the figures that it shows.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from report import RESULTS
 
-from faceqa import Assessment, Scorer, image
+sys.path.append(str(Path(__file__).parents[1]))
+
+from benchmarks.report import RESULTS
+from faceqa import Assessment, Scorer
 from faceqa.faces.alignment import crop_face, transform_points
+from faceqa.reading import image
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SHOWN = {

@@ -1,4 +1,4 @@
-"""How far the head pose of faceqa/pose.py can be trusted, and what its model and its solver rest on.
+"""How far the head pose of faceqa/faces/pose.py can be trusted, and what its model and its solver rest on.
 
     python benchmarks/pose.py --data DIR [--every N]
 
@@ -37,12 +37,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from report import machine, write
 
-from faceqa.reading import image
+sys.path.append(str(Path(__file__).parents[1]))
+
+from benchmarks.report import machine, write
 from faceqa.faces.detection import load_detector
 from faceqa.faces.pose import MODEL, head_pose
-from faceqa.reading.sources import image_files
+from faceqa.reading import image
+from faceqa.reading.sources import source_files
 from faceqa.types import Face
 
 MIN_WIDTH = 64  # px of a face in the photo
@@ -285,7 +287,7 @@ class Scan:
         return canvas
 
 
-# --- geometry, written apart from faceqa/pose.py -----------------------------------------------------------
+# --- geometry, written apart from faceqa/faces/pose.py -----------------------------------------------------
 
 
 def turn(axis: int, angle: float) -> np.ndarray:
@@ -362,7 +364,7 @@ def pinhole(model: np.ndarray, flag: int, near: bool = False) -> Estimator:
 
 
 def ours(landmarks: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """faceqa.pose."""
+    """faceqa.faces.pose."""
     pose = head_pose(landmarks)
     return np.full(3, np.nan) if pose is None else np.array([pose.yaw, pose.pitch, pose.roll])
 
@@ -392,7 +394,7 @@ def fitted_model(samples: list[Sample]) -> np.ndarray:
 
 def pictures(folder: Path, every: int) -> list[Path]:
     """The images of a folder, thinned if there are many."""
-    files = list(image_files([folder]))
+    files = list(source_files([folder]))
     return files[::every] if len(files) > 1000 else files
 
 
@@ -426,17 +428,17 @@ def show_sources(samples: dict[str, list[Sample]]) -> dict:
             for true, error in zip(truth.T, errors.T, strict=True)
         ]
         apart = [sample.disagreement for sample in group if sample.disagreement is not None]
+        figures = mae(errors)
+        references = round(float(np.mean(apart)), 1) if apart else None
         table[name] = {
             "faces": len(group),
-            "mae": mae(errors),
+            "mae": figures,
             "bias": dict(zip(ANGLES, errors.mean(0).round(1).tolist(), strict=True)),
             "slope": {a: s and round(s, 2) for a, s in zip(ANGLES, varied, strict=True)},
-            "references_apart": round(float(np.mean(apart)), 1) if apart else None,
+            "references_apart": references,
         }
         shown = " ".join("   -" if slope is None else f"{slope:4.2f}" for slope in varied)
-        row(
-            name, table[name]["mae"], f"{len(group):6}  {table[name]['references_apart'] or '-':>16}  {shown}"
-        )
+        row(name, figures, f"{len(group):6}  {references or '-':>16}  {shown}")
     return table
 
 
@@ -452,8 +454,15 @@ def show_yaw_bins(samples: dict[str, list[Sample]]) -> list[dict]:
                 continue
             outwards = float((errors[inside, 0] * np.sign(truth[inside, 0])).mean())
             figures = mae(errors[inside])
-            table.append({"source": name, "yaw": [low, high], "faces": int(inside.sum()), "mae": figures})
-            table[-1]["outwards"] = round(outwards, 1)
+            table.append(
+                {
+                    "source": name,
+                    "yaw": [low, high],
+                    "faces": int(inside.sum()),
+                    "mae": figures,
+                    "outwards": round(outwards, 1),
+                }
+            )
             row(f"{name} {low}-{min(high, 90)}", figures, f"{inside.sum():6}  {outwards:12.1f}")
     return table
 
@@ -552,8 +561,9 @@ def show_distances(vertices: np.ndarray) -> list[dict]:
             points = (model - model.mean(0)) @ rotation(yaw, pitch, 0).T
             seen = points[:, :2] / (points[:, 2:] + centimetres)
             errors.append(wrapped(estimate(seen, (1, 1)) - [yaw, pitch, 0]))
-        table.append({"centimetres": centimetres, "mae": mae(np.array(errors))})
-        row(f"camera {centimetres} cm away", table[-1]["mae"])
+        figures = mae(np.array(errors))
+        table.append({"centimetres": centimetres, "mae": figures})
+        row(f"camera {centimetres} cm away", figures)
     return table
 
 

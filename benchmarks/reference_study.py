@@ -22,22 +22,21 @@ import sys
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-from report import machine, write
 from tqdm import tqdm
 
-sys.path.append(str(Path(__file__).parents[1] / "training/dbcnn"))
-sys.path.append(str(Path(__file__).parents[1] / "training/calibration"))
+sys.path.append(str(Path(__file__).parents[1]))
 
-from distortions import at_lines
-from faces import unseen
-
+from benchmarks.report import machine, write
+from faceqa.evaluation.stress import with_mask
 from faceqa.faces.detection import Detector, load_detector
 from faceqa.scorer import Scorer
-from faceqa.evaluation.stress import with_mask
 from faceqa.types import Assessment
+from training.calibration.faces import unseen
+from training.dbcnn.distortions import at_lines
 
 FACES = 671
 LEVELS = (1080, 720, 480, 360)
@@ -46,7 +45,7 @@ PROFILE_YAW = 45
 
 BATCH = 64
 
-PUBLISHED = {
+PUBLISHED: dict[str, Any] = {
     "kinds": {
         "high quality": {"ser_fiq": 0.749, "dbcnn_whole": 51.324, "cafi": 65.044},
         "low quality": {"ser_fiq": 0.643, "dbcnn_whole": 24.036, "cafi": 47.083},
@@ -128,10 +127,10 @@ def kind(results: Sequence[Assessment]) -> dict[str, float | int | None]:
     }
 
 
-def steps(scorer: Scorer, ladder: dict[int, list[Assessment]]) -> dict[int, dict[str, float | int]]:
+def steps(scorer: Scorer, ladder: dict[int, list[Assessment]]) -> dict[int, dict[str, float | None]]:
     """The levels of the ladder, over the faces that pass the gates at the highest."""
     passing = [result.cafi is not None for result in ladder[LEVELS[0]]]
-    rows = {}
+    rows: dict[int, dict[str, float | None]] = {}
     for lines, results in ladder.items():
         chosen = [r for r, passes in zip(results, passing, strict=True) if passes and r.measures]
         rows[lines] = {
@@ -144,7 +143,7 @@ def steps(scorer: Scorer, ladder: dict[int, list[Assessment]]) -> dict[int, dict
             "kept": round(sum(r.verdict == "accept" for r in results) / len(results), 4),
         }
     falls = [
-        a.dbcnn > b.dbcnn
+        a.measures.dbcnn > b.measures.dbcnn
         for upper, lower in pairwise(LEVELS)
         for a, b, passes in zip(ladder[upper], ladder[lower], passing, strict=True)
         if passes and a.measures and b.measures

@@ -4,8 +4,8 @@
 
 Makes so many different photos out of the portraits in examples/: crops of 384 px, moved, turned, blurred or
 darkened a little, as JPEG files. `faceqa curate` runs over them once undisturbed, and once with `kill -9` as
-often as asked, spread over the run, each time followed by the same command. Then every file that both runs
-derived from their rows must be the same, byte for byte. Prints the outcome and writes results/resume.json.
+often as asked, spread over the run, each time followed by the same command. Then the tables of both runs
+must be the same, byte for byte. Prints the outcome and writes results/resume.json.
 """
 
 from __future__ import annotations
@@ -19,16 +19,18 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from report import machine, write
 
-from faceqa.reading import image
+sys.path.append(str(Path(__file__).parents[1]))
+
+from benchmarks.report import machine, write
+from faceqa.curation.journal import JOURNAL, read_rows
 from faceqa.faces.alignment import CROP_SIZE, crop_face
 from faceqa.faces.detection import load_detector
-from faceqa.curation.journal import JOURNAL, read_journal
+from faceqa.reading import image
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PORTRAITS = ("hopper", "collins", "hopper_360p", "hopper_dark", "collins_mask", "no_face")
-DERIVED = ("scores.csv", "scores.parquet", "report.html")
+DERIVED = ("scores.csv", "scores.parquet")
 MOST_SHIFT = 12
 """px."""
 MOST_TURN = 12
@@ -79,7 +81,7 @@ def face_crop(path: Path) -> np.ndarray:
 def varied(crop: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """The crop moved, turned, blurred and darkened by chance."""
     centre = (CROP_SIZE / 2, CROP_SIZE / 2)
-    moved = cv2.getRotationMatrix2D(centre, random.uniform(-MOST_TURN, MOST_TURN), 1)
+    moved: np.ndarray = cv2.getRotationMatrix2D(centre, random.uniform(-MOST_TURN, MOST_TURN), 1)
     moved[:, 2] += random.uniform(-MOST_SHIFT, MOST_SHIFT, 2)
     picture = cv2.warpAffine(crop, moved, (CROP_SIZE, CROP_SIZE), borderMode=cv2.BORDER_REPLICATE)
     picture = cv2.GaussianBlur(picture, (0, 0), random.uniform(0.3, 2.5))
@@ -105,7 +107,7 @@ def run_and_kill(photos: Path, out: Path, images: int) -> int:
 
 def images_done(out: Path) -> int:
     """By the journal; each photo gives one row."""
-    return len(read_journal(out / JOURNAL)[1]) if (out / JOURNAL).exists() else 0
+    return sum(1 for _ in read_rows(out)) if (out / JOURNAL).exists() else 0
 
 
 if __name__ == "__main__":

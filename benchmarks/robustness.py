@@ -4,7 +4,8 @@
 
 The doors are Python, the command line, the HTTP API and the app; the kinds are broken and hostile images,
 zips, videos, arrays, policies, requests and tables, faces in odd places, fifty visitors at once, a full disk,
-a folder that cannot be written to and a killed process. tests/test_robustness.py holds them; this runs it.
+a folder that cannot be written to and a killed process. tests/hostile/test_robustness.py holds the cases;
+this script runs them.
 
 Prints a table and writes results/robustness.json; the exit code is not 0 where a case is not as expected.
 """
@@ -16,10 +17,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from report import machine, write
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from benchmarks.report import machine, write
 
 ROOT = Path(__file__).parent.parent
-CASES = ROOT / "tests" / "test_robustness.py"
+CASES = ROOT / "tests" / "hostile" / "test_robustness.py"
 WIDEST = 60
 """Columns of the table's expected and got at most."""
 
@@ -34,7 +38,7 @@ class Table:
         """One row a case; a test that could not begin is one, too."""
         if report.when == "call" or not report.passed:
             case = {"door": "", "kind": report.nodeid.partition("::")[2], "expected": "", "got": ""}
-            case |= dict(report.user_properties)
+            case |= {name: str(value) for name, value in report.user_properties}
             if not report.passed:
                 case["got"] += f" ({report.longreprtext.strip().splitlines()[-1]})"
             ok = {"passed": "yes", "failed": "NO", "skipped": "skipped"}[report.outcome]

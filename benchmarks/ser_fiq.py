@@ -15,18 +15,21 @@ Then the spread of the sampled score over 20 seeds. Runs on the portraits in exa
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-from report import machine, write
 
-from faceqa.reading import image
+sys.path.append(str(Path(__file__).parents[1]))
+
+from benchmarks.report import machine, write
 from faceqa.faces.alignment import align
 from faceqa.faces.detection import load_detector
 from faceqa.measures.ser_fiq import PASSES, SerFiq, load_ser_fiq
+from faceqa.reading import image
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PORTRAITS = ("hopper", "collins", "hopper_360p", "collins_mask")

@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,17 +29,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from report import machine, write
 
-from faceqa.reading import image
+sys.path.append(str(Path(__file__).parents[1]))
+
+from benchmarks.report import machine, write
 from faceqa.faces.alignment import align, crop_face
 from faceqa.faces.detection import load_detector
-from faceqa.measures.perceptual import Dbcnn
 from faceqa.faces.mask import load_masker, remove_background
-from faceqa.networks.dbcnn import DbcnnNet
-from faceqa.scorer import Scorer
+from faceqa.measures.perceptual import Dbcnn
 from faceqa.measures.ser_fiq import PASSES, SerFiq, load_ser_fiq
-from faceqa.reading.sources import Sampling, named_images
+from faceqa.networks.dbcnn import DbcnnNet
+from faceqa.reading import image
+from faceqa.reading.sources import named_images
+from faceqa.reading.videos import Sampling
+from faceqa.scorer import Device, Scorer
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PORTRAITS = ("hopper", "collins", "hopper_360p", "hopper_dark")
@@ -78,14 +82,14 @@ def main() -> None:
                 show_rate(rates[-1])
         comparison = compare(photos)
         show_comparison(comparison)
-        mixed = [*photos[:1], *write_photos(face_crops(photos)[1:], Path(folder) / "crops")]
+        mixed = [*photos[:1], *write_photos(list(face_crops(photos)[1:]), Path(folder) / "crops")]
         memory = resident(mixed, arguments.memory) if arguments.memory else []
     if memory:
         print("resident MB: " + ", ".join(f"{row['mb']:.0f} after {row['images']:,}" for row in memory))
     write("throughput", {"machine": machine(), "rates": rates, "without": comparison, "memory_mb": memory})
 
 
-def ways() -> Iterator[tuple[str, int]]:
+def ways() -> Iterator[tuple[Device, int]]:
     """Device and threads of the CPU."""
     for threads in THREADS:
         if threads <= (os.cpu_count() or 1):

@@ -16,9 +16,9 @@ import numpy as np
 import skimage.data
 from matplotlib.cbook import get_sample_data
 
-from faceqa.reading import image
-from faceqa.faces.detection import Detector, load_detector
 from faceqa.evaluation.stress import with_mask
+from faceqa.faces.detection import Detector, load_detector
+from faceqa.reading import image
 
 FOLDER = Path(__file__).parent
 JPEG_QUALITY = 95
@@ -61,7 +61,7 @@ def darkened(photo: np.ndarray) -> np.ndarray:
     """The photo four stops under-exposed, with the sensor noise of such a shot."""
     linear = (photo / 255.0) ** 2.2 / 2**4
     noise = np.random.default_rng(0).normal(0, 0.003, photo.shape)
-    return np.uint8(np.round(255 * np.clip(linear + noise, 0, 1) ** (1 / 2.2)))
+    return np.round(255 * np.clip(linear + noise, 0, 1) ** (1 / 2.2)).astype(np.uint8)
 
 
 def masked(photo: np.ndarray, detector: Detector) -> np.ndarray:

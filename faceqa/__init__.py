@@ -14,6 +14,7 @@ from faceqa.calibration import rejudge
 from faceqa.errors import (
     CurationError,
     DeviceError,
+    EvaluationError,
     FaceqaError,
     ImageError,
     MeasureError,
@@ -37,6 +38,7 @@ __all__ = [
     "Assessment",
     "CurationError",
     "DeviceError",
+    "EvaluationError",
     "Face",
     "FacePictures",
     "FaceqaError",

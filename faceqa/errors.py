@@ -30,6 +30,14 @@ class CurationError(FaceqaError):
     """A data set cannot be filtered as asked. `code` is `bad_output`, `other_run` or `unknown_runner`."""
 
 
+class EvaluationError(FaceqaError):
+    """Measures cannot be evaluated as asked.
+
+    `code` is one of `bad_pairs`, `too_few_pairs`, `bad_embeddings`, `no_threshold`, `bad_output` and
+    `other_evaluation`.
+    """
+
+
 class WeightsError(FaceqaError):
     """A weight file is missing, cannot be fetched, or is not the file that the manifest names.
 

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from faceqa.reading import image
 from faceqa.faces.alignment import align
 from faceqa.faces.detection import Detector, load_detector
 from faceqa.measures.ser_fiq import SerFiq, load_ser_fiq
+from faceqa.reading import image
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

@@ -4,8 +4,9 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -14,9 +15,30 @@ import skimage.data
 import tifffile
 from PIL import Image
 
+T = TypeVar("T")
+
 PHOTO = np.ascontiguousarray(
     skimage.data.astronaut()[0:192, 120:320]
 )  # RGB (192, 200, 3): a face, not square
+
+
+class Made(Mapping[str, T]):
+    """A table whose values are made when somebody asks for them, each once."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], T]]) -> None:
+        self._makers = makers
+        self._made: dict[str, T] = {}
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
 
 
 def encoded(image, kind, **options) -> bytes:
@@ -76,18 +98,20 @@ NOT_IMAGES = {
 }
 
 
-ENCODED = {
-    "JPEG": encoded(PHOTO, "JPEG"),
-    "progressive JPEG": encoded(PHOTO, "JPEG", progressive=True),
-    "PNG": encoded(PHOTO, "PNG"),
-    "WebP": encoded(PHOTO, "WEBP"),
-    "TIFF": encoded(PHOTO, "TIFF"),
-    "TIFF LZW": encoded(PHOTO, "TIFF", compression="tiff_lzw"),
-    "GIF": encoded(PHOTO, "GIF"),
-    "BMP": encoded(PHOTO, "BMP"),
-    "AVIF": encoded(PHOTO, "AVIF", speed=10),
-    "HEIC": encoded(PHOTO, "HEIF"),
-}
+ENCODED = Made(
+    {
+        "JPEG": lambda: encoded(PHOTO, "JPEG"),
+        "progressive JPEG": lambda: encoded(PHOTO, "JPEG", progressive=True),
+        "PNG": lambda: encoded(PHOTO, "PNG"),
+        "WebP": lambda: encoded(PHOTO, "WEBP"),
+        "TIFF": lambda: encoded(PHOTO, "TIFF"),
+        "TIFF LZW": lambda: encoded(PHOTO, "TIFF", compression="tiff_lzw"),
+        "GIF": lambda: encoded(PHOTO, "GIF"),
+        "BMP": lambda: encoded(PHOTO, "BMP"),
+        "AVIF": lambda: encoded(PHOTO, "AVIF", speed=10),
+        "HEIC": lambda: encoded(PHOTO, "HEIF"),
+    }
+)
 
 
 def box_size_replaced(content: bytes, side: int) -> bytes:
@@ -108,16 +132,18 @@ def webp_canvas_replaced(side: int) -> bytes:
     return content[:24] + 2 * (side - 1).to_bytes(3, "little") + content[30:]
 
 
-BOMBS = {
-    "PNG": png(100_000, 100_000, 8, 2, b"\0" * 1000),
-    "JPEG": jpeg_size_replaced(ENCODED["JPEG"], 60_000),
-    "GIF": b"GIF89a" + struct.pack("<HH", 60_000, 60_000) + ENCODED["GIF"][10:],
-    "BMP": ENCODED["BMP"][:18] + struct.pack("<ii", 100_000, 100_000) + ENCODED["BMP"][26:],
-    "WebP": webp_canvas_replaced(16_000),
-    "TIFF": tiff(np.zeros((8000, 8000), np.uint8), compression="zlib"),
-    "AVIF": box_size_replaced(ENCODED["AVIF"], 10_000),
-    "HEIC": box_size_replaced(ENCODED["HEIC"], 10_000),
-}
+BOMBS = Made(
+    {
+        "PNG": lambda: png(100_000, 100_000, 8, 2, b"\0" * 1000),
+        "JPEG": lambda: jpeg_size_replaced(ENCODED["JPEG"], 60_000),
+        "GIF": lambda: b"GIF89a" + struct.pack("<HH", 60_000, 60_000) + ENCODED["GIF"][10:],
+        "BMP": lambda: ENCODED["BMP"][:18] + struct.pack("<ii", 100_000, 100_000) + ENCODED["BMP"][26:],
+        "WebP": lambda: webp_canvas_replaced(16_000),
+        "TIFF": lambda: tiff(np.zeros((8000, 8000), np.uint8), compression="zlib"),
+        "AVIF": lambda: box_size_replaced(ENCODED["AVIF"], 10_000),
+        "HEIC": lambda: box_size_replaced(ENCODED["HEIC"], 10_000),
+    }
+)
 
 
 SIZE = (320, 240)

@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-sys.path.append(str(Path(__file__).parents[1] / "dbcnn"))
+sys.path.append(str(Path(__file__).parents[2]))
 
-from series import learnt
+from training.dbcnn.series import learnt
 
 CALIBRATION_SHARE = 3
 """One unseen face in so many serves the calibration, the others the reference study."""

@@ -27,20 +27,18 @@ from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
-
-sys.path.append(str(Path(__file__).parents[1] / "dbcnn"))
-
-from crops import biq2021
-from distortions import at_lines
-from faces import unseen
 from tqdm import tqdm
 
-from faceqa.curation import Selection, curate
-from faceqa.fusion import MIN_FACE_SIZE, PRESETS, judge
-from faceqa.curation.journal import JOURNAL, Settings, read_journal
-from faceqa.scorer import Scorer
-from faceqa.curation.table import measures_of
-from faceqa.types import Assessment, Measures, Policy
+sys.path.append(str(Path(__file__).parents[2]))
+
+from faceqa import PRESETS, Assessment, Measures, Policy, Scorer, judge
+from faceqa.curation.journal import read_rows
+from faceqa.curation.run import Run
+from faceqa.curation.settings import Settings
+from faceqa.measures.registry import JUDGED
+from training.calibration.faces import unseen
+from training.dbcnn.crops import biq2021
+from training.dbcnn.distortions import at_lines
 
 CALIBRATION = Path(__file__).parents[2] / "weights/calibration.json"
 
@@ -84,6 +82,7 @@ def main() -> None:
     populations = {"photographs": photographs, "synthetic": [face for face in sharp if face is not None]}
     calibration = {
         "models": scorer.models,
+        "columns": [row.name for row in JUDGED],
         "thresholds": thresholds,
         "populations": {
             name: {"what": NOTES[name], "faces": [astuple(face) for face in faces]}
@@ -102,10 +101,11 @@ def measure_photographs(scorer: Scorer, arguments: argparse.Namespace) -> tuple[
     with_face = np.load(arguments.crops / "opinion_faces.npz")["index"][: arguments.most]
     opinions = {str(training.paths[index]): float(training.mos[index]) for index in with_face}
     with tqdm(total=len(opinions), unit="image", desc="photographs") as bar:
-        curate(Settings(tuple(opinions)), arguments.run, Selection(), lambda: scorer, ticked=bar.update)
-    _, rows, _ = read_journal(arguments.run / JOURNAL)
-    faces = [(measures_of(row), opinions[row["image"]]) for row in rows]
-    large = [(face, opinion) for face, opinion in faces if face and face.face_size >= MIN_FACE_SIZE]
+        for images in Run(arguments.run, Settings(tuple(opinions))).assess(lambda: scorer):
+            bar.update(images)
+    faces = [(row.measures, opinions[row.image]) for row in read_rows(arguments.run)]
+    smallest = PRESETS["reference"].min_face_size
+    large = [(face, opinion) for face, opinion in faces if face and face.face_size >= smallest]
     return [face for face, _ in large], np.array([opinion for _, opinion in large])
 
 
@@ -178,7 +178,7 @@ def passing_cafi(faces: Sequence[Measures | None], preset: Policy) -> np.ndarray
 
 
 def show(thresholds: dict[str, dict[str, float]], populations: dict[str, list[Measures]]) -> None:
-    """Print what goes into `fusion.PRESETS` and into the README."""
+    """Print what goes into `policy.PRESETS` and into the README."""
     for name, derived in thresholds.items():
         policy = replace(PRESETS[name], cafi_threshold=derived["cafi_threshold"])
         rates = {

@@ -13,13 +13,12 @@ import cv2
 import numpy as np
 import torch
 
-sys.path.append(str(Path(__file__).parents[1] / "face_mask"))
-
-from pictures import SOURCES, is_held_out
+sys.path.append(str(Path(__file__).parents[2]))
 
 from faceqa.faces.alignment import CROP_MARGIN, CROP_SIZE, crop_face
 from faceqa.faces.detection import load_detector
 from faceqa.faces.mask import load_masker
+from training.face_mask.pictures import SOURCES, is_held_out, read
 
 SMALLEST_SHARP_SIDE = 384
 """px of the source that a sharp face's crop covers: none is enlarged."""
@@ -51,11 +50,6 @@ def biq2021(data: Path, split: str) -> Opinions:
 def validation(count: int) -> np.ndarray:
     """Which of the training split's pictures are the validation slice: bool (count,), always the same."""
     return np.arange(count) % VALIDATION_SHARE == 0
-
-
-def read(path: Path) -> np.ndarray:
-    """RGB uint8 (H, W, 3)."""
-    return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
 
 
 def sharp_faces(data: Path) -> Iterator[tuple[str, np.ndarray]]:
@@ -124,7 +118,7 @@ def main() -> None:
 def write(path: Path, **arrays: np.ndarray) -> None:
     """An npz file that appears whole or not at all."""
     part = path.with_suffix(".part.npz")
-    np.savez(part, **arrays)
+    np.savez(part, allow_pickle=True, **arrays)
     part.replace(path)
     print(f"{path.name}: {len(next(iter(arrays.values())))} faces", flush=True)
 

@@ -193,10 +193,10 @@ def _video(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.n
 def _noise(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     """Of the photons, which grows with the root of the light, and of the readout; fine or coarse."""
     grey, coarse = rng.random() < 0.4, rng.random() < 0.4
-    field = rng.standard_normal((*image.shape[:2], 1 if grey else 3), np.float32)
+    field: np.ndarray = rng.standard_normal((*image.shape[:2], 1 if grey else 3), np.float32)
     if coarse:
-        field = cv2.GaussianBlur(field, (0, 0), 0.8).reshape(field.shape)
-        field /= field.std()
+        field = np.reshape(cv2.GaussianBlur(field, (0, 0), 0.8), field.shape)
+        field = field / field.std()
     light = np.sqrt(image / np.float32(255)) * 0.7 + 0.3
     return _bytes(image + field * light * np.float32(3 + 57 * strength**1.5))
 
@@ -256,9 +256,8 @@ def graded(image: np.ndarray, grade: Grade, strengths: Sequence[float], seed: in
 
 
 def _through(suffix: str, image: np.ndarray, options: list[int]) -> np.ndarray:
-    return cv2.imdecode(cv2.imencode(suffix, image[..., ::-1], options)[1], cv2.IMREAD_COLOR)[
-        ..., ::-1
-    ].copy()
+    packed = cv2.imencode(suffix, image[..., ::-1], options)[1]
+    return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR))[..., ::-1].copy()
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:

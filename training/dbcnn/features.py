@@ -16,16 +16,15 @@ import cv2
 import numpy as np
 import torch
 
-sys.path.append(str(Path(__file__).parents[1]))
-
-from crops import biq2021, read
-from scnn import Scnn
-from series import VIEWS, cut, remove
-from weights_io import load_imagenet
+sys.path.append(str(Path(__file__).parents[2]))
 
 from faceqa.faces.alignment import CROP_SIZE
-from faceqa.networks.dbcnn import LITE0_LEVELS, SCNN_CHANNELS, DbcnnNet, shown
+from faceqa.networks.dbcnn import LITE0_LEVELS, SCNN_CHANNELS, DbcnnNet, Lite0Features, shown
 from faceqa.networks.folding import folded
+from training.dbcnn.crops import biq2021, read
+from training.dbcnn.scnn import Scnn
+from training.dbcnn.series import VIEWS, cut, remove
+from training.weights_io import load_imagenet
 
 BATCH = 16
 CUTS = 1
@@ -47,6 +46,13 @@ def main() -> None:
     for group in arguments.groups:
         count, picture = pictures(group, arguments.data, arguments.run)
         compute(net, group, count, picture, arguments.run, device)
+
+
+def lite0(net: DbcnnNet) -> Lite0Features:
+    """The branch that is trained; the features of another one are of no use here."""
+    if not isinstance(net.features1, Lite0Features):
+        raise TypeError(f"the branch is {net.branch}, not lite0")
+    return net.features1
 
 
 def start(run: Path) -> DbcnnNet:
@@ -102,6 +108,7 @@ def compute(
         "synthetic": (count, SCNN_CHANNELS, grid, grid),
         "weight": (count, 1, grid, grid),
     }
+    branch = lite0(net)
     names = {name: run / f"{name}_{group}.npy" for name in shapes}
     mode = "r+" if names["weight"].is_file() else "w+"
     arrays = {
@@ -116,7 +123,7 @@ def compute(
         image = torch.from_numpy(np.ascontiguousarray(batch)).to(device).float() / 255
         image = image.contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16):
-            low = net.features1.low(image * 2 - 1)
+            low = branch.low(image * 2 - 1)
             synthetic = net.features2((image - net.mean) / net.std)
         arrays["low"][start_:stop] = low.float().cpu().numpy()
         arrays["synthetic"][start_:stop] = synthetic.float().cpu().numpy()

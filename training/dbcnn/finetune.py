@@ -10,23 +10,22 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-
-sys.path.append(str(Path(__file__).parents[1]))
-
-from crops import biq2021, validation
-from features import CUTS, start
 from scipy.stats import pearsonr, spearmanr
-from series import LEVELS, VIEWS
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
-from weights_io import Average, load_checkpoint, save_checkpoint, save_half
+
+sys.path.append(str(Path(__file__).parents[2]))
 
 from faceqa.networks.dbcnn import DbcnnNet
+from training.dbcnn.crops import biq2021, validation
+from training.dbcnn.features import CUTS, lite0, start
+from training.dbcnn.series import LEVELS, VIEWS
+from training.weights_io import Average, load_checkpoint, save_checkpoint, save_half
 
 STEPS = 1050
 PICTURES, FACES, SERIES = 24, 2, 1
@@ -162,7 +161,7 @@ def train(arguments: argparse.Namespace) -> None:
     nn.init.constant_(net.fc.bias, 0.65)
     nn.init.normal_(net.fc.weight, std=1e-3)
     depthwise_in_float32(net)
-    net.to(device, memory_format=torch.channels_last)
+    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     groups = parameter_groups(net)
     optimizer = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
     average = Average(net)
@@ -216,23 +215,26 @@ def depthwise_in_float32(net: nn.Module) -> None:
     """Keep depthwise convolutions out of bfloat16, in which their backward pass is many times slower."""
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d) and layer.groups > 1:
-            forward = layer.forward
+            forward: Callable[[torch.Tensor], torch.Tensor] = layer.forward
 
-            def exact(x: torch.Tensor, forward=forward) -> torch.Tensor:
+            def exact(
+                x: torch.Tensor, forward: Callable[[torch.Tensor], torch.Tensor] = forward
+            ) -> torch.Tensor:
                 with torch.autocast(x.device.type, enabled=False):
                     return forward(x.float())
 
-            layer.forward = exact
+            layer.forward = exact  # type: ignore[method-assign, assignment]
 
 
 def scores(net: DbcnnNet, low: torch.Tensor, synthetic: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """From prepared features to scores (N,)."""
     grid = (synthetic.shape[2], synthetic.shape[3])
+    branch = lite0(net)
     found = []
     for part in zip(low.split(CHUNK), synthetic.split(CHUNK), weight.split(CHUNK), strict=True):
         below, other, share = (tensor.float() for tensor in part)
         with torch.autocast(low.device.type, torch.bfloat16):
-            authentic = net.features1.upper(below.contiguous(memory_format=torch.channels_last), grid)
+            authentic = branch.upper(below.contiguous(memory_format=torch.channels_last), grid)
         found.append(net.score(authentic.float(), other, share))
     return torch.cat(found)
 
@@ -248,7 +250,7 @@ def advance(
         **series_losses(score[PICTURES + FACES :].view(SERIES, VIEWS), batch["drop"], batch["again"]),
     }
     optimizer.zero_grad()
-    sum(parts.values()).backward()
+    sum(parts.values(), torch.zeros((), device=device)).backward()
     nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], 5.0)
     optimizer.step()
     return {name: value.item() for name, value in parts.items()}

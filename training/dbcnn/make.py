@@ -12,7 +12,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 WEIGHTS = HERE.parents[1] / "weights/dbcnn_lite0.safetensors"
 
-STEPS = (
+STEPS: tuple[tuple[str, list[str]], ...] = (
     ("crops.py", ["sharp.npz", "opinion_faces.npz"]),
     ("scnn.py", []),
     ("series.py", ["series.npz"]),

@@ -15,16 +15,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-
-sys.path.append(str(Path(__file__).parents[1]))
-
-from crops import read
-from distortions import CLASSES
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
-from weights_io import load_checkpoint, save_checkpoint
+
+sys.path.append(str(Path(__file__).parents[2]))
 
 from faceqa.networks.dbcnn import IMAGENET_MEAN, IMAGENET_STD, SCNN_CHANNELS, scnn_features
+from training.dbcnn.crops import read
+from training.dbcnn.distortions import CLASSES
+from training.weights_io import load_checkpoint, save_checkpoint
 
 PATCH = 192
 """px; what is spoilt."""
@@ -52,7 +51,8 @@ class Scnn(nn.Module):
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """RGB by ImageNet's mean and deviation (N, 3, H, W) -> logits (N, 39)."""
@@ -109,7 +109,7 @@ def main() -> None:
     torch.manual_seed(0)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     learnt, held_out = pristine(arguments.data, arguments.run)
-    net = Scnn().to(device, memory_format=torch.channels_last)
+    net = Scnn().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     optimizer = torch.optim.SGD(
         net.parameters(), lr=TOP_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=True
     )

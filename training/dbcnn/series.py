@@ -8,14 +8,17 @@ cut. How far they should fall is given by a full-reference measure, as a weak la
 from __future__ import annotations
 
 import argparse
+import sys
 from multiprocessing import Pool
 from pathlib import Path
 
 import cv2
 import numpy as np
-from distortions import GRADES, LINES, at_lines, graded, jpeg
+
+sys.path.append(str(Path(__file__).parents[2]))
 
 from faceqa.faces.mask import remove_background
+from training.dbcnn.distortions import GRADES, LINES, at_lines, graded, jpeg
 
 LEVELS = 5
 VIEWS = LEVELS + 1
@@ -48,12 +51,15 @@ def main() -> None:
     path = arguments.run / "series_images.npy"
     shape = (len(jobs) * VIEWS, *images.shape[1:])
     views = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
-    drops, masked, again = [], [], []
+    drops: list[list[float]] = []
+    masked: list[bool] = []
+    again: list[int] = []
     with Pool(arguments.workers) as pool:
         for number, made in enumerate(pool.imap(one_series, jobs, chunksize=4)):
             views[number * VIEWS : (number + 1) * VIEWS] = made[0]
-            for values, value in zip((drops, masked, again), made[1:], strict=True):
-                values.append(value)
+            drops.append(made[1])
+            masked.append(made[2])
+            again.append(made[3])
     views.flush()
     np.savez(arguments.run / "series.npz", drop=np.array(drops, np.float32), masked=masked, again=again)
     print(f"{len(jobs)} series, drops by grade {np.mean(drops, axis=0).round(3)}")
@@ -98,12 +104,12 @@ def spoilt(image: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
         return grades
     grade = GRADES[rng.integers(len(GRADES))]
     strengths = (np.arange(1, LEVELS) - rng.uniform(0.1, 0.9, LEVELS - 1)) / (LEVELS - 1)
-    return [image, *graded(image, grade, strengths, int(rng.integers(2**31)))]
+    return [image, *graded(image, grade, strengths.tolist(), int(rng.integers(2**31)))]
 
 
 def cut(outline: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A line along which the background may be cut away: float32 (H, W), 0 or 1."""
-    inside = (outline >= 128).astype(np.uint8)
+    inside: np.ndarray = (outline >= 128).astype(np.uint8)
     if not inside.any():
         return np.ones(outline.shape, np.float32)
     kind = rng.choice(

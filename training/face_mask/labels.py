@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import cv2
 import numpy as np
-from turn import outline_mask
+
+sys.path.append(str(Path(__file__).parents[2]))
+
+from training.face_mask.turn import outline_mask
 
 FOREHEAD = 0.16
 """How far a forehead may reach above the mesh, over the mesh's height. The mesh ends below the hairline: in
@@ -170,7 +176,9 @@ def _hair(image: np.ndarray, points: np.ndarray, reach: np.ndarray) -> np.ndarra
     mark[~known] = cv2.GC_BGD
     try:
         cv2.setRNGSeed(0)
-        cv2.grabCut(work, mark, None, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_MASK)
+        nowhere = (0, 0, 0, 0)
+        models = np.zeros((1, 65)), np.zeros((1, 65))
+        cv2.grabCut(work, mark, nowhere, *models, 3, cv2.GC_INIT_WITH_MASK)
     except cv2.error:
         return np.zeros_like(reach)
     hair = ((mark == cv2.GC_BGD) | (mark == cv2.GC_PR_BGD)) & inside & (upper > 0)

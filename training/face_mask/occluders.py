@@ -6,14 +6,18 @@ Every drawer takes a `Scene` and returns `(colour, alpha)`: RGB float32 (H, W, 3
 
 from __future__ import annotations
 
+import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from mesh import OVAL
-from pictures import read
+
+sys.path.append(str(Path(__file__).parents[2]))
+
+from training.face_mask.mesh import OVAL
+from training.face_mask.pictures import read
 
 Layer = tuple[np.ndarray, np.ndarray]
 
@@ -118,6 +122,8 @@ def _templates(folder: Path) -> list[tuple[str, tuple[np.ndarray, np.ndarray]]]:
         if name.endswith(("_left", "_right")) or name == "gas" or "template" not in values:
             continue
         picture = cv2.imread(str(folder.parent / values["template"].strip()), cv2.IMREAD_UNCHANGED)
+        if picture is None:
+            raise FileNotFoundError(f"{folder} lacks the picture of {name}")
         marks = [[float(v) for v in values[f"mask_{mark}"].split(",")] for mark in "abcdef"]
         half = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         rgba = np.dstack([half[..., 2::-1], half[..., 3]])
@@ -231,7 +237,8 @@ def _glasses(scene: Scene, opaque: bool) -> Layer:
         if side * scene.yaw < 15:
             temple = np.array([centre + scene.across * side * half + drop, xy[127 if side < 0 else 356]])
             cv2.polylines(frame, [_px(temple)], False, 255, thickness, cv2.LINE_AA, 4)
-    bridge = np.array([_between(*centres, 0.42), _between(*centres, 0.58)]) + drop
+    one, other = centres
+    bridge = np.array([_between(one, other, 0.42), _between(one, other, 0.58)]) + drop
     cv2.polylines(frame, [_px(bridge)], False, 255, thickness, cv2.LINE_AA, 4)
     rim = rng.choice([rng.uniform(0, 50), rng.uniform(0, 255)]) * np.ones(3) + rng.normal(0, 15, 3)
     lens = _gradient(scene, rng.uniform(0, 60), rng.uniform(0, 110)) * _tint(rng, 0.3)

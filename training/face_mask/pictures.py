@@ -104,7 +104,10 @@ def marked_outline(template: Path) -> np.ndarray:
 
 def read(path: Path) -> np.ndarray:
     """RGB uint8 (H, W, 3)."""
-    return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    bgr = cv2.imread(str(path))
+    if bgr is None:
+        raise FileNotFoundError(f"{path} is not there, or no picture")
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
 def tiles(sheet: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:

@@ -6,6 +6,7 @@ A face is framed like `alignment.crop_face` does, only wider by `REACH`, so that
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from multiprocessing import Pool
 from pathlib import Path
@@ -13,14 +14,16 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from labels import DARK_EYES, SUNGLASSES, eye_light, labels, labels_within, lenses, raised
-from mesh import FaceMesh
-from pictures import SOURCES, Picture, read
-from turn import outline_mask, triangles, turn
+
+sys.path.append(str(Path(__file__).parents[2]))
 
 from faceqa.faces.alignment import CROP_LIFT, CROP_MARGIN, transform_points
 from faceqa.faces.detection import load_detector
 from faceqa.types import Face
+from training.face_mask.labels import DARK_EYES, SUNGLASSES, eye_light, labels, labels_within, lenses, raised
+from training.face_mask.mesh import FaceMesh
+from training.face_mask.pictures import SOURCES, Picture, read
+from training.face_mask.turn import outline_mask, triangles, turn
 
 SIDE = 320
 """Side in px of a stored face; the crop itself is `SIDE / REACH` = 256 px wide."""
@@ -160,14 +163,23 @@ def _turned(row: Row, faces: np.ndarray, rng: np.random.Generator) -> Row:
     place, _, turned = turn(row.image, row.points, faces, yaw, pitch)
     drawn = np.isfinite(place[..., 0])
     place = np.nan_to_num(place, nan=-1)
-    image = cv2.remap(row.image, place, None, cv2.INTER_LINEAR)
-    shown = [cv2.remap(mask, place, None, cv2.INTER_LINEAR) for mask in (row.outline, row.visible, row.photo)]
+    image, *shown = (
+        cv2.remap(layer, place[..., 0], place[..., 1], cv2.INTER_LINEAR)
+        for layer in (row.image, row.outline, row.visible, row.photo)
+    )
     outline, visible, photo = (np.where(mask > 127, 255, 0).astype(np.uint8) for mask in shown)
     photo &= np.where(drawn, 255, 0).astype(np.uint8)
     # The raised forehead has only a guessed depth: it may not stand out beyond the raised mesh.
     outline &= outline_mask(raised(turned), faces, outline.shape)
-    masks = {"outline": outline, "visible": visible & outline, "photo": photo}
-    return row._replace(image=image, **masks, points=turned, yaw=yaw, turned=True)
+    return row._replace(
+        image=image,
+        outline=outline,
+        visible=visible & outline,
+        photo=photo,
+        points=turned,
+        yaw=yaw,
+        turned=True,
+    )
 
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:

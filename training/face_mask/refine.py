@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import torch
-from prepare import REACH, SIDE
+
+sys.path.append(str(Path(__file__).parents[2]))
 
 from faceqa.networks.face_mask import FaceMaskNet
+from training.face_mask.prepare import REACH, SIDE
 
 BATCH = 16
 WINDOW = round(SIDE / REACH)
@@ -32,7 +35,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/face_mask/refined"))
     arguments = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    net = FaceMaskNet().eval().to(device, memory_format=torch.channels_last)
+    net = FaceMaskNet().eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     net.load_state_dict(torch.load(arguments.weights, map_location=device, weights_only=True)["ema"])
     for table in sorted(arguments.faces.glob("*/table.npz")):
         shard = arguments.out / table.parent.name

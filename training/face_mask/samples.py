@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-import occluders
-from occluders import Layer, Scene, Supply
-from prepare import REACH, SIDE
-from turn import outline_mask
+
+sys.path.append(str(Path(__file__).parents[2]))
+
+from training.face_mask import occluders
+from training.face_mask.occluders import Layer, Scene, Supply
+from training.face_mask.prepare import REACH, SIDE
+from training.face_mask.turn import outline_mask
 
 COVERS: tuple[tuple[Callable[[Scene], Layer | None], float, float], ...] = (
     (occluders.surgical_mask, 0.17, 1),
@@ -139,7 +143,8 @@ class Faces:
         alpha = cv2.dilate(labels[0], np.ones((9, 9)), iterations=4)
         alpha = cv2.warpAffine(alpha, matrix, (SIDE, SIDE))
         keep = cv2.dilate(outline, np.ones((9, 9)), iterations=4)
-        alpha = cv2.GaussianBlur(alpha & ~keep, (0, 0), 2).astype(np.float32)[..., None] / 255
+        alpha = cv2.GaussianBlur(cv2.bitwise_and(alpha, cv2.bitwise_not(keep)), (0, 0), 2)
+        alpha = alpha.astype(np.float32)[..., None] / 255
         return (image * (1 - alpha) + picture * alpha).astype(np.uint8)
 
 
@@ -148,7 +153,8 @@ def _cover(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
     """Lay none, one or several things over the face; `mesh` is what the mesh covers, 0 or 255 (H, W)."""
     rng = scene.rng
-    result, seen = image.astype(np.float32), visible.astype(np.float32)
+    result: np.ndarray = image.astype(np.float32)
+    seen: np.ndarray = visible.astype(np.float32)
     forehead = outline * (1 - mesh.astype(np.float32) / 255)
     kind, most = "plain", 0.03
     for drawer, share, covers in COVERS:
@@ -232,7 +238,7 @@ def _frame(
 
 def spoil(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Light, colour and quality as they come: RGB uint8 (S, S, 3) to the same."""
-    pixels = image.astype(np.float32) / 255
+    pixels: np.ndarray = image.astype(np.float32) / 255
     if rng.random() < 0.6:
         pixels = pixels ** np.exp(rng.normal(0, 0.35))
     if rng.random() < 0.5:
@@ -273,7 +279,7 @@ def spoil(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     image = (pixels.clip(0, 1) * 255).astype(np.uint8)
     if rng.random() < 0.3:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(8, 80))]
-        image = cv2.imdecode(cv2.imencode(".jpg", image, quality)[1], cv2.IMREAD_COLOR)
+        image = np.asarray(cv2.imdecode(cv2.imencode(".jpg", image, quality)[1], cv2.IMREAD_COLOR))
     return image
 
 

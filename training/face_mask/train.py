@@ -15,15 +15,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-
-sys.path.append(str(Path(__file__).parents[1]))
-
-from samples import Faces, Sample
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
-from weights_io import Average, load_checkpoint, load_imagenet, save_checkpoint, save_half
+
+sys.path.append(str(Path(__file__).parents[2]))
 
 from faceqa.networks.face_mask import FaceMaskNet
+from training.face_mask.samples import Faces, Sample
+from training.weights_io import Average, load_checkpoint, load_imagenet, save_checkpoint, save_half
 
 STAGES = ((128, 24, 12000), (192, 16, 9000), (256, 12, 6000), (256, 12, 34000))
 """Side in px, batch size and number of samples, one after the other; the last on refined labels."""
@@ -87,7 +86,7 @@ def train(arguments: argparse.Namespace) -> None:
     load_imagenet(net.unet.encoder)
     if arguments.start:
         net.load_state_dict(torch.load(arguments.start, weights_only=True)["ema"])
-    net.to(device, memory_format=torch.channels_last)
+    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     average = Average(net)
     optimizer = torch.optim.AdamW(
         [
@@ -109,7 +108,9 @@ def train(arguments: argparse.Namespace) -> None:
     last = arguments.run / "last.pt"
     step = load_checkpoint(last, device, net=net, ema=average, optimizer=optimizer)
     started = saved = time.monotonic()
-    batches, shown, losses = None, None, []
+    batches: Iterator[tuple[torch.Tensor, ...]] = iter(())
+    shown = None
+    losses: list[float] = []
     while step < len(plan):
         size, batch = plan[step]
         if shown != size:

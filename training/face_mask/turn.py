@@ -7,11 +7,16 @@ background with a guessed depth, so that the whole picture turns. The outline of
 from __future__ import annotations
 
 import itertools
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
-from mesh import OVAL
 from scipy.spatial import Delaunay
+
+sys.path.append(str(Path(__file__).parents[2]))
+
+from training.face_mask.mesh import OVAL
 
 RINGS = ((1.12, 0.22), (1.35, 0.5), (1.8, 0.6), (3.2, 0.6))
 """Rings around the outline: their size over the outline's, and how far they lie behind it in face widths."""

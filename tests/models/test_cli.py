@@ -333,7 +333,7 @@ def at_a_terminal(*arguments, stdout: bool) -> tuple[str, str]:
 
     watcher = Thread(target=watch)
     watcher.start()
-    piped = b"" if stdout else run.stdout.read()
+    piped = b"" if run.stdout is None else run.stdout.read()
     run.wait(timeout=120)
     watcher.join()
     os.close(terminal)

@@ -2,8 +2,11 @@ import io
 import itertools
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
+from threading import Barrier
 
 import cv2
 import numpy as np
@@ -12,7 +15,10 @@ import torch
 from conftest import EXAMPLES
 from PIL import Image
 
+import faceqa
 from faceqa import DeviceError, ImageError, NoFaceError, Policy, Scorer
+from faceqa.languages import LANGUAGES
+from faceqa.measures.registry import MEASURES
 from faceqa.reading.image import NamedImage
 
 
@@ -104,12 +110,15 @@ def test_the_result_is_plain_json(assessed):
     for result in assessed.values():
         data = json.loads(json.dumps(result.to_dict()))
         assert data.keys() >= {"image", "width", "height", "verdict", "reasons", "ser_fiq", "pose", "face"}
+        assert data.keys() >= {row.name for row in MEASURES}
+        assert data["schema"] == 2
+        assert data["policy"] == asdict(Policy())
     hopper = assessed["hopper"].to_dict()
     assert hopper["face"].keys() == {"box", "confidence", "landmarks", "inter_eye_distance"}
     assert hopper["pose"].keys() == {"yaw", "pitch", "roll"}
     assert hopper["timings_ms"].keys() == {
-        *("decoding", "detection", "refinement", "alignment", "pose"),
-        *("ser_fiq", "mask", "dbcnn", "dbcnn_unmasked"),
+        *("decoding", "detection", "refinement", "alignment", "pose", "mask"),
+        *(row.name for row in MEASURES),
     }
     assert hopper["models"].keys() == {"detection", "embedding", "face_mask", "iqa"}
     assert hopper["models"]["embedding"] == "sface-2021dec-int8"
@@ -148,6 +157,24 @@ def test_the_verdict_is_that_of_the_policy(scorer, assessed):
     assert [reason.code for reason in result.reasons] == ["low_cafi"]
     assert result.cafi == result.dbcnn
     assert scorer.rejudge(result, scorer.policy) == assessed["hopper_mask"]
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy(ser_fiq_weight=1, cafi_threshold=80)])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_both_doors_rejudge_alike(scorer, assessed, policy, language):
+    for result in assessed.values():
+        ours, theirs = scorer.rejudge(result, policy, language), faceqa.rejudge(result, policy, language)
+        assert ours == theirs
+        assert ours.policy == asdict(policy)
+        assert ("cafi" in ours.percentiles) == (result.face is not None)
+
+
+def test_a_measure_is_an_attribute(assessed):
+    result = assessed["hopper"]
+    assert {row.name: getattr(result, row.name) for row in MEASURES} == result.scores
+    assert assessed["no_face"].occlusion is None
+    with pytest.raises(AttributeError, match="occlusionn"):
+        _ = result.occlusionn
 
 
 def test_a_stream_gives_what_single_photos_give(scorer, assessed):
@@ -201,10 +228,16 @@ def test_prepared_crops_score_like_the_photo(scorer, assessed):
         assert result.dbcnn_unmasked == pytest.approx(whole.dbcnn_unmasked, abs=0.01)
 
 
-@pytest.mark.parametrize("shape", [(384, 384, 3), (1, 384, 200, 3), (1, 384, 384)])
-def test_what_is_no_batch_of_crops_is_refused(scorer, shape):
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        *(((384, 384, 3), np.uint8), ((1, 384, 200, 3), np.uint8), ((1, 384, 384), np.uint8)),
+        *(((1, 384, 384, 3), dtype) for dtype in (np.uint16, np.int64, np.float16, np.float32, np.float64)),
+    ],
+)
+def test_what_is_no_batch_of_crops_is_refused(scorer, shape, dtype):
     with pytest.raises(ValueError, match="face crops"):
-        scorer.assess_crops(np.zeros(shape, np.uint8))
+        scorer.assess_crops(np.zeros(shape, dtype))
 
 
 def test_an_inspection_holds_the_pictures_of_the_assessment(scorer, assessed, hopper):
@@ -253,7 +286,8 @@ def broken(crops: np.ndarray) -> np.ndarray:
 def test_a_metric_of_ones_own_takes_the_place_of_dbcnn():
     result = Scorer(device="cpu", iqa=brightness).assess(EXAMPLES / "hopper.jpg")
     assert result.models["iqa"] == "brightness"
-    assert 0 < result.dbcnn < result.dbcnn_unmasked, "the masked face is black around"
+    masked, whole = result.scores["dbcnn"], result.scores["dbcnn_unmasked"]
+    assert 0 < masked < whole, "the masked face is black around"
     assert result.percentiles == {}
 
 
@@ -289,6 +323,37 @@ def test_a_failed_measure_is_never_a_pass():
     result = Scorer(device="cpu", iqa=broken).assess(EXAMPLES / "hopper.jpg")
     assert result.verdict == "error" and result.cafi is None
     assert [reason.code for reason in result.reasons] == ["measure_failed"]
+
+
+def test_a_fault_of_a_metric_is_not_taken_for_a_failed_measure():
+    def faulty(crops):
+        raise ValueError("a defect of the program")
+
+    with pytest.raises(ValueError, match="a defect of the program"):
+        Scorer(device="cpu", iqa=faulty).assess(EXAMPLES / "hopper.jpg")
+
+
+def test_many_threads_that_submit_at_once_share_a_pool(monkeypatch):
+    """The first call makes the pool; as many as come meanwhile wait for it."""
+    made = []
+
+    def slowly():
+        time.sleep(0.2)
+        made.append(ThreadPoolExecutor(2))
+        return made[-1], 2
+
+    monkeypatch.setattr("faceqa.scorer._one_core_each", slowly)
+    scorer = Scorer(device="cpu", iqa=brightness)
+    begin = Barrier(8, timeout=60)
+
+    def submit(_):
+        begin.wait()
+        return scorer.submit(EXAMPLES / "no_face.jpg").result().verdict
+
+    with ThreadPoolExecutor(8) as callers:
+        assert list(callers.map(submit, range(8))) == ["reject"] * 8
+    assert len(made) == 1
+    made[0].shutdown()
 
 
 def test_threads_get_their_own_results(scorer, assessed):

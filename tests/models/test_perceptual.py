@@ -13,12 +13,13 @@ from conftest import EXAMPLES
 from test_dbcnn import checkpoint
 
 from faceqa import weights
-from faceqa.reading import image
-from faceqa.faces.alignment import crop_face
 from faceqa.errors import FaceqaError, WeightsError
-from faceqa.measures.perceptual import Dbcnn, load_iqa
+from faceqa.faces.alignment import crop_face
 from faceqa.faces.mask import load_masker, remove_background
+from faceqa.measures import perceptual
+from faceqa.measures.perceptual import Dbcnn, load_iqa
 from faceqa.networks.dbcnn import DbcnnNet
+from faceqa.reading import image
 
 CPU = torch.device("cpu")
 FLOOR = 1e-4  # a crop's score may differ this much between batches
@@ -134,10 +135,11 @@ def test_bfloat16_hardly_moves_the_score(monkeypatch, masked):
     )
     scores = []
     for multiplies in (False, True):
-        monkeypatch.setattr("faceqa.iqa.multiplies_bfloat16", lambda multiplies=multiplies: multiplies)
+        monkeypatch.setattr(perceptual, "multiplies_bfloat16", lambda multiplies=multiplies: multiplies)
         scores.append(load_iqa()(np.concatenate([crops, crops // 8])))
-    np.testing.assert_allclose(*scores, atol=0.05, rtol=0)
-    assert not np.array_equal(*scores)
+    plain, small = scores
+    np.testing.assert_allclose(plain, small, atol=0.05, rtol=0)
+    assert not np.array_equal(plain, small)
 
 
 @pytest.mark.parametrize("reach", [-10, -5, 5, 10])
@@ -186,10 +188,14 @@ def test_the_research_set_loads_the_published_layout(tmp_path, monkeypatch, port
 def fake_pyiqa(lower_better: bool):
     """A stand-in with pyiqa's three calls, whose metric is the mean of the red channel."""
 
-    def metric(crop):
-        return crop[:, 0].mean()
+    class Metric:
+        def __init__(self):
+            self.lower_better = lower_better
 
-    metric.lower_better = lower_better
+        def __call__(self, crop):
+            return crop[:, 0].mean()
+
+    metric = Metric()
     created = []
 
     def create_metric(name, device):
@@ -209,7 +215,7 @@ def test_a_metric_of_pyiqa_takes_its_place(monkeypatch, portraits, lower_better,
     scores = metric(portraits)
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, sign * portraits[..., 0].mean(axis=(1, 2)) / 255, rtol=1e-5)
-    assert metric.lower_better == lower_better
+    assert isinstance(metric, perceptual.PyiqaMetric) and metric.lower_better == lower_better
     assert peer.created == [("red", CPU)]
 
 

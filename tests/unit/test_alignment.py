@@ -37,13 +37,13 @@ def test_the_template_is_insightfaces():
 
 @pytest.mark.filterwarnings("ignore:`estimate` is deprecated")
 def test_the_transform_is_insightfaces():
-    expected = face_align.estimate_norm(np.float32(FACE.landmarks))
+    expected = face_align.estimate_norm(np.array(FACE.landmarks, np.float32))
     np.testing.assert_allclose(align_transform(FACE), expected, atol=1e-3)
 
 
 @pytest.mark.filterwarnings("ignore:`estimate` is deprecated")
 def test_the_aligned_crop_is_insightfaces(hopper):
-    expected = face_align.norm_crop(hopper, np.float32(FACE.landmarks))
+    expected = face_align.norm_crop(hopper, np.array(FACE.landmarks, np.float32))
     difference = np.abs(align(hopper, FACE).astype(int) - expected)
     assert difference.max() <= 1
     assert align(hopper, FACE).shape == (ALIGNED_SIZE, ALIGNED_SIZE, 3)

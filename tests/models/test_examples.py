@@ -1,22 +1,20 @@
 """The example pictures are what their script makes."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 from conftest import EXAMPLES
 
+from examples import make
 from faceqa.reading import image
 
 
 @pytest.fixture(scope="module")
 def remade(tmp_path_factory):
-    spec = importlib.util.spec_from_file_location("make_examples", EXAMPLES / "make.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.FOLDER = tmp_path_factory.mktemp("examples")
-    module.main()
-    return module.FOLDER
+    folder = tmp_path_factory.mktemp("examples")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(make, "FOLDER", folder)
+        make.main()
+    return folder
 
 
 def test_the_script_makes_the_committed_pictures(remade):

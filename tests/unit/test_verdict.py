@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceqa import Assessment, Measures, Policy, PolicyError, Reason, judge, rejudge
-from faceqa.fusion import MIN_FACE_SIZE, PRESETS, cafi
-from faceqa.verdict.reasons import LANGUAGES, WORDINGS, gate_reason, in_language
-from faceqa.types import MEASURE_RANGES
+from faceqa import PRESETS, Assessment, MeasureError, Measures, Policy, PolicyError, Reason, judge, rejudge
+from faceqa.languages import LANGUAGES
+from faceqa.measures.registry import GATED, JUDGED, MEASURES, SCORE, WEIGHTED
+from faceqa.verdict.judge import cafi
+from faceqa.verdict.policy import SETTINGS
+from faceqa.verdict.reasons import WORDINGS, gate_reason, in_language
 
 GOOD = Measures(ser_fiq=0.749, dbcnn=65.04, occlusion=0.02, face_size=270)
 
@@ -22,6 +24,7 @@ measures = st.builds(
 weights = st.floats(0, 100)
 policies = st.builds(
     Policy,
+    min_face_size=st.floats(0, 5000),
     ser_fiq_threshold=st.floats(0, 1),
     max_occlusion=st.floats(0, 1),
     cafi_threshold=st.floats(0, 100),
@@ -49,7 +52,7 @@ def test_the_reference_systems_examples(ser_fiq, dbcnn, decision, score):
     [
         ({"ser_fiq": 0.4999}, ["low_ser_fiq"]),
         ({"occlusion": 0.9}, ["occluded"]),
-        ({"face_size": MIN_FACE_SIZE - 0.1}, ["face_too_small"]),
+        ({"face_size": Policy().min_face_size - 0.1}, ["face_too_small"]),
         ({"dbcnn": 3.0}, ["low_cafi"]),
         (
             {"ser_fiq": 0.1, "occlusion": 0.9, "face_size": 40, "dbcnn": 3.0},
@@ -70,8 +73,9 @@ def test_no_face_is_a_rejection_without_a_score():
 
 
 def test_a_value_at_its_threshold_passes():
-    policy = Policy(ser_fiq_threshold=0.6, max_occlusion=0.2, cafi_threshold=40)
-    assert judge(Measures(0.6, 40, 0.2, MIN_FACE_SIZE), policy).decision == "accept"
+    policy = Policy(min_face_size=90, ser_fiq_threshold=0.6, max_occlusion=0.2, cafi_threshold=40)
+    at_the_limits = Measures(face_size=90, ser_fiq=0.6, occlusion=0.2, dbcnn=40)
+    assert judge(at_the_limits, policy).decision == "accept"
 
 
 @given(measures, policies)
@@ -79,7 +83,7 @@ def test_a_verdict_is_consistent(face, policy):
     verdict = judge(face, policy)
     assert (verdict.decision == "accept") == (not verdict.reasons)
     if verdict.decision == "accept":
-        assert verdict.cafi >= policy.cafi_threshold
+        assert verdict.cafi is not None and verdict.cafi >= policy.cafi_threshold
     if verdict.cafi is None:
         assert verdict.reasons and "low_cafi" not in codes(verdict)
     for reason in verdict.reasons:
@@ -88,7 +92,7 @@ def test_a_verdict_is_consistent(face, policy):
 
 @given(measures, policies)
 def test_cafi_lies_between_its_two_parts(face, policy):
-    score = cafi(face.ser_fiq, face.dbcnn, policy)
+    score = cafi(face, policy)
     parts = (100 * face.ser_fiq, face.dbcnn)
     assert min(parts) - 0.005 <= score <= max(parts) + 0.005
     assert 0 <= score <= 100
@@ -103,7 +107,7 @@ def test_a_better_face_is_never_judged_worse(face, policy, name, step):
         assert after.decision == "accept"
     assert set(codes(after)) - {"low_cafi"} <= set(codes(before))
     if before.cafi is not None:
-        assert after.cafi >= before.cafi
+        assert after.cafi is not None and after.cafi >= before.cafi
 
 
 @given(measures, policies, st.floats(0.01, 0.99))
@@ -113,20 +117,21 @@ def test_only_the_ratio_of_the_weights_matters(face, policy, factor):
         ser_fiq_weight=policy.ser_fiq_weight * factor,
         dbcnn_weight=policy.dbcnn_weight * factor,
     )
-    score = cafi(face.ser_fiq, face.dbcnn, policy)
-    assert cafi(face.ser_fiq, face.dbcnn, scaled) == pytest.approx(score, abs=0.011)
+    score = cafi(face, policy)
+    assert cafi(face, scaled) == pytest.approx(score, abs=0.011)
 
 
 @given(measures)
 def test_the_extreme_weights_are_the_two_measures(face):
-    assert cafi(face.ser_fiq, face.dbcnn, Policy()) == round(face.dbcnn, 2)
+    assert cafi(face, Policy()) == round(face.dbcnn, 2)
     only_ser_fiq = Policy(ser_fiq_weight=1, dbcnn_weight=0)
-    assert cafi(face.ser_fiq, face.dbcnn, only_ser_fiq) == round(100 * face.ser_fiq, 2)
+    assert cafi(face, only_ser_fiq) == round(100 * face.ser_fiq, 2)
 
 
 @pytest.mark.parametrize(
     "setting",
     [
+        {"min_face_size": -1},
         {"ser_fiq_threshold": -0.1},
         {"ser_fiq_threshold": 1.1},
         {"max_occlusion": 2},
@@ -144,15 +149,16 @@ def test_a_policy_out_of_range_is_refused(setting):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *((name, value) for name in MEASURE_RANGES for value in (math.nan, math.inf)),
+        *((row.name, value) for row in JUDGED for value in (math.nan, math.inf)),
         ("ser_fiq", 1.01),
         ("occlusion", -0.1),
         ("face_size", -1),
     ],
 )
 def test_a_measure_out_of_range_never_reaches_a_verdict(name, value):
-    with pytest.raises(ValueError, match=name):
+    with pytest.raises(MeasureError, match=name) as caught:
         replace(GOOD, **{name: value})
+    assert caught.value.code == "bad_measure"
 
 
 def test_the_presets_get_stricter():
@@ -164,13 +170,13 @@ def test_the_presets_get_stricter():
 
 
 def test_every_reason_is_worded_in_every_language():
-    for code, wording in WORDINGS.items():
-        assert wording.keys() == set(LANGUAGES), code
+    for code, words in WORDINGS.items():
         for language in LANGUAGES:
             reason = gate_reason(code, 0.41, 0.5, language)
-            assert reason.message and reason.advice
-            hangul = any("가" <= letter <= "힣" for letter in reason.message)
-            assert hangul == (language == "ko"), code
+            for said in (words.short.in_language(language), reason.message, reason.advice):
+                assert said and "{" not in said
+                hangul = any("가" <= letter <= "힣" for letter in said)
+                assert hangul == (language == "ko"), code
 
 
 def test_a_reason_keeps_its_numbers_in_another_language():
@@ -201,14 +207,56 @@ def test_a_reason_is_short_and_never_says_that_the_limit_is_kept(code, value, li
 def test_an_error_keeps_its_sentence_in_english():
     reason = Reason("unreadable_image", "The file is empty (0 bytes).")
     assert in_language(reason, "en") == reason
-    assert in_language(reason, "ko").message == WORDINGS["unreadable_image"]["ko"][0]
+    assert in_language(reason, "ko").message == WORDINGS["unreadable_image"].message.ko
 
 
 def test_rejudging_changes_the_verdict_and_nothing_else():
     first = Assessment("a.jpg", verdict="reject", faces_found=0)
     assert codes(rejudge(first, Policy())) == ["no_face"]
+    assert rejudge(first, Policy(cafi_threshold=1)).policy == asdict(Policy(cafi_threshold=1))
     error = Assessment("b.jpg", verdict="error", reasons=(Reason("image_too_small", "small"),), error="small")
     assert rejudge(error, Policy(cafi_threshold=0)) == error
-    changed = {"verdict", "reasons", "cafi", "percentiles"}
+    changed = {"verdict", "reasons", "cafi", "percentiles", "policy"}
     before, after = asdict(first), asdict(rejudge(first, Policy(cafi_threshold=0), "ko"))
     assert {name for name in before if before[name] != after[name]} <= changed
+
+
+# --- the registry -----------------------------------------------------------------------------------------
+
+
+def test_the_names_of_the_registry_are_its_own():
+    """Measures, settings, reasons and the attributes of an assessment share tables and JSON objects."""
+    rows = (*MEASURES, SCORE)
+    settings = [setting.name for setting in SETTINGS]
+    reasons = [row.gate.reason for row in (*GATED, SCORE) if row.gate]
+    for names in ([row.name for row in rows], settings, reasons):
+        assert len(set(names)) == len(names)
+    fields = set(Assessment.__dataclass_fields__) - {SCORE.name}
+    assert not fields & {row.name for row in rows}
+
+
+@pytest.mark.parametrize("row", (*MEASURES, SCORE), ids=lambda row: row.name)
+def test_a_row_is_consistent(row):
+    assert row.lowest <= row.axis[0] < row.axis[1] <= row.highest
+    assert 0 <= row.shown <= row.decimals + 2 * (row.unit == "%")
+    assert row.unit in ("", "px", "°", "%")
+    if row.gate is not None:
+        left, right, step = row.gate.slider
+        assert left <= row.gate.limit <= right and 0 < step < right - left
+        assert row.passes(row.gate.limit, row.gate.limit)
+    assert "{" not in row.text(row.axis[1]) and row.text(None) == "-"
+
+
+def test_a_value_is_told_in_its_unit():
+    told = {row.name: (row.text(row.axis[1] / 4), row.text(row.axis[1] / 4, "ko")) for row in MEASURES}
+    assert told["face_size"] == ("250 px", "250 px")
+    assert told["occlusion"] == ("25.0 %", "25.0%")
+    assert told["ser_fiq"] == ("0.25", "0.25")
+
+
+def test_the_policy_has_a_setting_for_every_gate_and_weight():
+    gates = [row.gate.setting for row in (*GATED, SCORE) if row.gate]
+    weights = [row.weight.setting for row in WEIGHTED if row.weight]
+    assert [setting.name for setting in SETTINGS] == gates + weights == list(asdict(Policy()))
+    with pytest.raises(TypeError):
+        Policy(0.5)  # which setting that is would depend on the registry

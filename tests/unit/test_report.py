@@ -28,6 +28,7 @@ from faceqa.curation.settings import Selection, Settings
 from faceqa.curation.table import Row
 from faceqa.curation.thumbnails import MOST_BYTES, SIDE, THUMBNAILS, picture, thumbnails
 from faceqa.measures.registry import MEASURES, SCORE
+from faceqa.reading import image
 from faceqa.verdict.judge import cafi
 from faceqa.verdict.policy import SETTINGS, Policy
 from faceqa.verdict.reasons import WORDINGS, gate_reason
@@ -121,7 +122,8 @@ class Page(HTMLParser):
         self.styles: list[str] = []
         self.policy = ""
         self._open: list[tuple[str, dict]] = []
-        self._language, self._words = language, []
+        self._language = language
+        self._words: list[str] = []
         self.feed(text)
         assert self._open == []
 
@@ -238,7 +240,7 @@ def test_beyond_ten_thousand_a_sample_is_shown_and_the_page_says_so(tmp_path):
     entries = page.entries
     assert len(entries) == MOST_SHOWN
     assert f"{MOST_SHOWN:,} of {len(rows):,} results" in page.text and f"{len(rows):,} faces" in page.text
-    places = [int(re.search(r"\d+", entry["image"])[0]) for entry in entries]
+    places = [int(re.findall(r"\d+", entry["image"])[0]) for entry in entries]
     assert places == sorted(places) and max(np.diff(places)) == 2
     steps = page.data["page"]["steps"]["counts"]
     assert sum(steps) == sum(row.judged(Policy()).cafi is not None for row in rows)
@@ -333,7 +335,7 @@ def test_a_picture_is_small_even_of_a_noisy_face(hopper):
     for crop in (hopper, noisy):
         made = picture(crop[:384, :384])
         assert len(made) <= MOST_BYTES
-        assert cv2.imdecode(np.frombuffer(made, np.uint8), cv2.IMREAD_COLOR).shape == (SIDE, SIDE, 3)
+        assert image.load(made, min_side=SIDE).shape == (SIDE, SIDE, 3)
 
 
 def test_pictures_are_made_once_and_again_where_their_file_is_broken(tmp_path, photo):
@@ -412,6 +414,7 @@ def test_the_scatter_plot_thins_out_faces_and_counts_all():
         assert (x, y, kept) == (row.scores["ser_fiq"], row.scores["dbcnn"], row.verdict == "accept")
     counts = {(high, passes): 0 for high in (True, False) for passes in (True, False)}
     for row in rows:
+        assert row.measures is not None
         counts[cafi(row.measures, policy) >= 62, row.scores["ser_fiq"] >= policy.ser_fiq_threshold] += 1
     assert scatter["counts"] == tuple((counts[high, False], counts[high, True]) for high in (True, False))
 
@@ -431,6 +434,7 @@ def test_the_line_of_the_score_is_where_the_score_equals_its_threshold(weights, 
     assert line == pytest.approx(expected)
     for x, y in (line[:2], line[2:]):
         measures = face("a", ser_fiq=x, dbcnn=y).measures
+        assert measures is not None
         assert cafi(measures, policy) == pytest.approx(50, abs=0.01)
 
 
@@ -481,6 +485,10 @@ def visit(browser):
     """Opens a report; the page asks for nothing else, and breaks no rule of its own."""
     contexts, asked, said = [], [], []
 
+    def dismissed(dialog) -> None:
+        said.append(dialog.message)
+        dialog.dismiss()
+
     def opened(path: Path, **options):
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
         contexts.append(context)
@@ -488,7 +496,7 @@ def visit(browser):
         page.on("request", lambda request: asked.append(urlsplit(request.url)))
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+        page.on("dialog", dismissed)
         page.goto(path.as_uri())
         return page
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from faceqa.engines.torch import load_strictly
 from faceqa.measures.perceptual import to_tensor
 from faceqa.networks.dbcnn import LITE0_CHANNELS, DbcnnNet, shown
-from faceqa.engines.torch import load_strictly
 
 CPU = torch.device("cpu")
 PARITY = 1e-4
@@ -18,8 +18,10 @@ def checkpoint(path, seed=0):
     """Random weights in the layout of IQA-PyTorch's checkpoints."""
     generator = torch.Generator().manual_seed(seed)
     state, channels = {}, 3
-    plan = {"features1": (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)}
-    plan["features2"] = (48, 48, 64, 64, 64, 64, 128, 128, 128)
+    plan: dict[str, tuple[int, ...]] = {
+        "features1": (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512),
+        "features2": (48, 48, 64, 64, 64, 64, 128, 128, 128),
+    }
     places = {"features1": (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28), "features2": range(0, 27, 3)}
     for part, widths in plan.items():
         channels = 3
@@ -151,4 +153,4 @@ def test_a_picture_all_black_has_a_score():
 
 def test_other_branches_are_refused():
     with pytest.raises(ValueError, match="resnet50"):
-        DbcnnNet("resnet50")
+        DbcnnNet("resnet50")  # type: ignore[arg-type]

@@ -5,18 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceqa import Measures, Policy, judge, weights
-from faceqa.calibration import Calibration, load_calibration
-from faceqa.verdict.policy import PRESETS
+from faceqa import PRESETS, MeasureError, Measures, Policy, judge, weights
+from faceqa.calibration import load_calibration
+from faceqa.verdict.percentiles import Calibration
 
-GOOD = Measures(0.8, 60.0, 0.02, 300)
+GOOD = Measures(face_size=300, ser_fiq=0.8, occlusion=0.02, dbcnn=60.0)
 MODELS = {role: weights.find(role, "open").name for role in ("detection", "embedding", "face_mask", "iqa")}
 
 
 @pytest.fixture(scope="module")
 def hundred() -> Calibration:
     """Faces with SER-FIQ 0.00 to 0.99 and DBCNN 0 to 99."""
-    faces = tuple(Measures(number / 100, float(number), 0.02, 300) for number in range(100))
+    faces = tuple(replace(GOOD, ser_fiq=number / 100, dbcnn=float(number)) for number in range(100))
     return Calibration(MODELS, {"photographs": faces, "synthetic": faces[50:]})
 
 
@@ -35,7 +35,9 @@ def test_the_pass_rate_is_the_share_that_is_accepted(hundred):
 
 @pytest.fixture(scope="module")
 def calibration() -> Calibration:
-    return load_calibration(MODELS)
+    known = load_calibration(MODELS)
+    assert known is not None
+    return known
 
 
 @given(st.floats(0, 1), st.floats(0, 100))
@@ -43,6 +45,30 @@ def test_percentiles_rise_with_the_measures(calibration, ser_fiq, dbcnn):
     lower = calibration.percentiles(replace(GOOD, ser_fiq=ser_fiq / 2, dbcnn=dbcnn / 2), Policy())
     higher = calibration.percentiles(replace(GOOD, ser_fiq=ser_fiq, dbcnn=dbcnn), Policy())
     assert all(0 <= lower[name] <= higher[name] <= 100 for name in ("ser_fiq", "dbcnn", "cafi"))
+
+
+def test_a_face_of_before_a_gate_passes_it_at_any_limit(hundred):
+    """Two of the default gates were not measured when this file was made."""
+    file = {
+        "models": MODELS,
+        "columns": ["ser_fiq", "dbcnn"],
+        "populations": {"photographs": {"faces": [[0.8, 60.0], [0.4, 60.0]]}},
+    }
+    known = Calibration.from_dict(file)
+    assert [face.ser_fiq for face in known.populations["photographs"]] == [0.8, 0.4]
+    strictest = Policy(min_face_size=10_000, max_occlusion=0)
+    assert known.pass_rate(strictest) == known.pass_rate(Policy(min_face_size=0, max_occlusion=1)) == 0.5
+
+
+@pytest.mark.parametrize("face", [[7.0, 60.0], [float("nan"), 60.0]])
+def test_a_calibration_out_of_range_is_refused(face):
+    file = {
+        "models": MODELS,
+        "columns": ["ser_fiq", "dbcnn"],
+        "populations": {"photographs": {"faces": [face]}},
+    }
+    with pytest.raises(MeasureError):
+        Calibration.from_dict(file)
 
 
 def test_other_models_have_no_calibration():
@@ -57,12 +83,11 @@ def test_the_populations_are_large_and_apart(calibration):
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_the_presets_are_the_derived_ones(name):
+def test_the_presets_are_the_derived_ones(calibration, name):
     data = json.loads(weights.fetch(weights.find("calibration", "open")).read_text(encoding="utf-8"))
     derived = data["thresholds"][name]
     assert PRESETS[name].cafi_threshold == derived["cafi_threshold"], asdict(PRESETS[name])
-    faces = [Measures(*face) for face in data["populations"]["synthetic"]["faces"]]
-    verdicts = [judge(face, PRESETS[name]) for face in faces]
+    verdicts = [judge(face, PRESETS[name]) for face in calibration.populations["synthetic"]]
     passing = [verdict for verdict in verdicts if verdict.cafi is not None]
     rejected = sum(verdict.decision == "reject" for verdict in passing) / len(passing)
     assert rejected == pytest.approx(derived["sharp_rejected"], abs=1e-4)

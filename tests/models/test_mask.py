@@ -7,8 +7,9 @@ import torch
 from conftest import EXAMPLES
 
 from faceqa.faces import mask
-from faceqa.reading import image
 from faceqa.faces.alignment import CROP_SIZE, crop_face, transform_points
+from faceqa.measures.occlusion import occlusion
+from faceqa.reading import image
 
 FLOOR = 1e-4  # a crop's maps may differ this much between batches
 
@@ -16,6 +17,11 @@ FLOOR = 1e-4  # a crop's maps may differ this much between batches
 @pytest.fixture(scope="module")
 def masker():
     return mask.load_masker(torch.device("cpu"))
+
+
+def covered(masks) -> np.ndarray:
+    """The covered share of each face."""
+    return np.array([occlusion(*pair) for pair in zip(masks.outline, masks.visible, strict=True)])
 
 
 def iou(a, b):
@@ -58,7 +64,7 @@ def test_outline_holds_the_landmarks_and_a_plausible_share_of_the_crop(masker, p
 
 
 def test_plain_portraits_are_not_occluded(masker, crops):
-    assert (masker(crops).occlusion < 0.10).all()
+    assert (covered(masker(crops)) < 0.10).all()
 
 
 def test_a_drawn_mask_occludes_but_leaves_the_outline(masker, detector, hopper, collins):
@@ -66,7 +72,8 @@ def test_a_drawn_mask_occludes_but_leaves_the_outline(masker, detector, hopper, 
         face = detector.refine(photo, detector.detect(photo)[0])
         worn = image.load(EXAMPLES / f"{name}_mask.jpg")
         masks = masker(np.stack([crop_face(p, face).image for p in (photo, worn)]))
-        assert masks.occlusion[0] < 0.10 < 0.30 < masks.occlusion[1]
+        bare, masked = covered(masks)
+        assert bare < 0.10 < 0.30 < masked
         a, b = masks.outline >= 0.5
         assert iou(a, b) > 0.85
 
@@ -101,14 +108,14 @@ def test_bfloat16_hardly_moves_the_maps(monkeypatch, crops):
     crops = np.concatenate([crops, crops // 4, crops[:, ::-1]])
     found = []
     for multiplies in (False, True):
-        monkeypatch.setattr("faceqa.mask.multiplies_bfloat16", lambda multiplies=multiplies: multiplies)
+        monkeypatch.setattr("faceqa.faces.mask.multiplies_bfloat16", lambda multiplies=multiplies: multiplies)
         found.append(mask.load_masker(torch.device("cpu"))(crops))
     plain, small = found
     assert not np.array_equal(plain.visible, small.visible)
     for a, b in ((plain.outline, small.outline), (plain.visible, small.visible)):
         assert np.abs(a - b).mean() < 1e-3
         assert all(iou(x >= 0.5, y >= 0.5) > 0.998 for x, y in zip(a, b, strict=True))
-    np.testing.assert_allclose(plain.occlusion, small.occlusion, atol=0.003)
+    np.testing.assert_allclose(covered(plain), covered(small), atol=0.003)
 
 
 def test_a_mirrored_crop_gives_mirrored_maps(masker, crops):
@@ -117,16 +124,24 @@ def test_a_mirrored_crop_gives_mirrored_maps(masker, crops):
     assert iou(a, b) > 0.95
 
 
-def test_a_crop_without_a_face_is_fully_occluded(masker):
-    masks = masker(np.zeros((1, CROP_SIZE, CROP_SIZE, 3), np.uint8))
-    assert masks.occlusion[0] >= 0
-    assert mask.occlusion(np.zeros((4, 4)), np.zeros((4, 4))) == 1.0
+@pytest.mark.parametrize("colour", [(128, 128, 128), (240, 240, 240), (60, 90, 160), (190, 150, 130)])
+def test_a_face_behind_a_board_is_fully_covered(masker, crops, colour):
+    whole = masker(crops).outline >= 0.5
+    behind = crops.copy()
+    behind[whole] = colour
+    masks = masker(behind)
+    assert (covered(masks) > 0.95).all()
+    for a, b in zip(whole, masks.outline >= 0.5, strict=True):
+        assert iou(a, b) > 0.85
+
+
+def test_where_no_face_is_found_nothing_of_one_is_seen():
+    assert occlusion(np.zeros((4, 4)), np.zeros((4, 4))) == 1.0
 
 
 def test_no_crops_give_no_maps(masker):
     masks = masker(np.zeros((0, CROP_SIZE, CROP_SIZE, 3), np.uint8))
-    assert masks.outline.shape == (0, CROP_SIZE, CROP_SIZE)
-    assert masks.occlusion.shape == (0,)
+    assert masks.outline.shape == masks.visible.shape == (0, CROP_SIZE, CROP_SIZE)
 
 
 def test_wrong_arrays_are_refused(masker, crops):
@@ -142,8 +157,8 @@ def test_occlusion_is_the_hidden_share_of_the_outline():
     visible = np.zeros_like(outline)
     visible[2:8, 2:5] = 0.8  # 18 of them
     visible[0, 0] = 1.0  # not face: does not count
-    assert mask.occlusion(outline, visible) == pytest.approx(1 - 18 / 30)
-    assert mask.occlusion(outline, outline) == 0.0
+    assert occlusion(outline, visible) == pytest.approx(1 - 18 / 30)
+    assert occlusion(outline, outline) == 0.0
 
 
 def test_remove_background_is_black_outside_and_untouched_well_inside():

@@ -9,9 +9,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from faceqa import weights
 from faceqa.errors import WeightsError
+from faceqa.measures.ser_fiq import SerFiq
 from faceqa.networks.arcface import OnnxArcFace
 from faceqa.networks.sface import SFace, state_dict_from_onnx
-from faceqa.measures.ser_fiq import SerFiq
 
 PARITY = 1e-4
 

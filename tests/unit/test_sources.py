@@ -1,4 +1,8 @@
+import os
+import subprocess
+import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -6,15 +10,23 @@ import pytest
 from conftest import EXAMPLES
 from files import SIZE, encrypted, moving_square, turned_video, unflagged, write_video
 
-from faceqa.reading import image, sources
 from faceqa.errors import ImageError
-from faceqa.reading.sources import Sampling, count_images, named_images, source_files
+from faceqa.reading import archives, image, videos
+from faceqa.reading.image import NamedImage
+from faceqa.reading.sources import count_images, named_images, source_files
+from faceqa.reading.videos import FFMPEG_OPTIONS, Sampling
 
 HOPPER = (EXAMPLES / "hopper.jpg").read_bytes()
 
 
 def names(*paths, **options) -> list[str]:
     return [found.name for found in named_images(paths, **options)]
+
+
+def pixels(found: NamedImage) -> np.ndarray:
+    """What could be read."""
+    assert not isinstance(found.source, ImageError), found.source
+    return image.load(found.source)
 
 
 def test_folders_are_searched_in_order_and_hidden_files_left_out(tmp_path):
@@ -44,7 +56,7 @@ def test_a_name_that_is_no_text_is_printable_and_unique(tmp_path):
             file.write(HOPPER)
     found = list(named_images([tmp_path]))
     assert [Path(one.name).name for one in found] == ["\\xfe.jpg", "\\xff.jpg"]
-    assert all(image.load(one.source).shape == (600, 512, 3) for one in found)
+    assert all(pixels(one).shape == (600, 512, 3) for one in found)
 
 
 @pytest.fixture
@@ -127,7 +139,7 @@ def test_a_member_that_would_unpack_to_far_more_is_not_read(tmp_path):
 
 
 def test_an_archive_of_many_such_members_is_not_opened(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "MAX_MEMBER_BYTES", 2**20)
+    monkeypatch.setattr(archives, "MAX_MEMBER_BYTES", 2**20)
     path = tmp_path / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(20):
@@ -147,9 +159,9 @@ def test_frames_carry_their_time_and_number(clip):
 
 
 def test_frames_are_rgb_and_whole(clip):
-    first = next(named_images([clip]))
-    assert first.source.shape == (SIZE[1], SIZE[0], 3)
-    red, green, blue = first.source[80, 40].astype(int)
+    first = pixels(next(named_images([clip])))
+    assert first.shape == (SIZE[1], SIZE[0], 3)
+    red, green, blue = first[80, 40].astype(int)
     assert red > 180 and green < 60 and blue < 60
 
 
@@ -171,9 +183,9 @@ def test_near_identical_frames_are_taken_once(tmp_path):
 
 def test_a_video_that_was_held_upright_comes_upright(clip):
     clip.write_bytes(turned_video(clip.read_bytes()))
-    first = next(named_images([clip]))
-    assert first.source.shape == (SIZE[0], SIZE[1], 3)
-    red = first.source[..., 0].astype(int) - first.source[..., 1] > 100
+    first = pixels(next(named_images([clip])))
+    assert first.shape == (SIZE[0], SIZE[1], 3)
+    red = first[..., 0].astype(int) - first[..., 1] > 100
     rows, columns = np.nonzero(red)
     assert rows.mean() == pytest.approx(40, abs=3), "what was left is up"
     assert columns.mean() == pytest.approx(SIZE[1] - 80, abs=3), "what was up is right"
@@ -195,3 +207,40 @@ def test_a_file_that_is_no_video_is_one_error(tmp_path, content):
     path.write_bytes(content)
     (found,) = named_images([path])
     assert isinstance(found.source, ImageError) and found.name == str(path)
+
+
+def test_importing_leaves_the_environment_alone():
+    code = (
+        "import os, cv2; before = dict(os.environ)\n"
+        "import faceqa.reading.sources, faceqa.reading.videos\n"
+        "print(dict(os.environ) == before)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "True"
+
+
+@pytest.mark.parametrize("told", [None, "threads;1"])
+def test_opening_a_video_leaves_the_environment_as_it_was(clip, monkeypatch, told):
+    """What the caller told FFmpeg stays, and is what FFmpeg is told."""
+    for name in FFMPEG_OPTIONS:
+        monkeypatch.delenv(name, raising=False)
+    if told is not None:
+        monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", told)
+    before, seen = dict(os.environ), []
+    opened = videos.cv2.VideoCapture
+
+    def watched(*arguments):
+        seen.append(os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"])
+        return opened(*arguments)
+
+    monkeypatch.setattr(videos.cv2, "VideoCapture", watched)
+    assert len(names(clip)) == 6
+    assert dict(os.environ) == before
+    assert seen == [told or FFMPEG_OPTIONS["OPENCV_FFMPEG_CAPTURE_OPTIONS"]]
+
+
+def test_videos_are_opened_by_many_threads_at_once(clip):
+    before = dict(os.environ)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: len(names(clip)), range(32)))
+    assert found == [6] * 32 and dict(os.environ) == before

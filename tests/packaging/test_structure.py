@@ -1,0 +1,67 @@
+"""What an import costs, and what the shop window holds. Who may import whom: [tool.importlinter]."""
+
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+import faceqa
+from faceqa import errors
+from faceqa.curation.table import Row, write_csv
+
+
+@pytest.mark.parametrize("module", ["faceqa", "faceqa.cli"])
+def test_importing_the_package_loads_nothing_heavy(module):
+    code = f"import sys, {module}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    heavy = {"torch", "cv2", "numpy", "PIL", "onnx", "onnxruntime", "insightface", "huggingface_hub"}
+    assert not heavy & set(loaded.split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["models"], ["rejudge", "scores.csv"]])
+def test_what_runs_no_model_loads_no_torch(arguments, tmp_path):
+    write_csv([Row("a.jpg", "reject")], tmp_path / "scores.csv")
+    code = f"""
+import sys
+from faceqa import cli
+try:
+    exit_code = cli.main({arguments})
+except SystemExit as exit:
+    exit_code = exit.code
+print(exit_code, *sys.modules, file=sys.stderr)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    exit_code, *loaded = run.stderr.split()
+    assert exit_code == "0", run.stderr
+    assert not {"torch", "timm", "torchvision", "onnx"} & set(loaded)
+
+
+def test_the_shop_window_holds_what_it_names():
+    for name in faceqa.__all__:
+        assert getattr(faceqa, name) is not None
+    with pytest.raises(AttributeError, match="Scorerr"):
+        _ = faceqa.Scorerr
+
+
+def test_every_error_is_in_the_shop_window():
+    named = {name for name, value in vars(errors).items() if isinstance(value, type)}
+    assert named <= set(faceqa.__all__) and "FaceqaError" in named
+    assert all(issubclass(getattr(faceqa, name), faceqa.FaceqaError) for name in named)
+
+
+def test_the_package_knows_its_version():
+    assert faceqa.__version__ == version("faceqa")
+
+
+def test_the_networks_load_without_torchs_compiler_and_leave_it_usable():
+    code = """
+import sys
+from faceqa import Scorer
+scorer = Scorer("cpu")
+print("torch._dynamo" in sys.modules)
+import torch._dynamo, torchvision
+print(torch._dynamo.is_compiling(), torch.compiler.is_compiling(), callable(torch._dynamo.optimize))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "False", "False", "True"]
