@@ -27,7 +27,11 @@ class TableError(FaceqaError):
 
 
 class CurationError(FaceqaError):
-    """A data set cannot be filtered as asked. `code` is `bad_output`, `other_run` or `unknown_runner`."""
+    """A data set cannot be filtered as asked.
+
+    `code` is one of `bad_output`, `other_run`, `unknown_runner`, `no_embeddings`, `no_levelling` and
+    `bad_levelling`.
+    """
 
 
 class EvaluationError(FaceqaError):

@@ -329,7 +329,7 @@ class Scorer:
         )
         values: dict[str, np.ndarray] = {}
         for row in MEASURES:
-            if unmasked or not row.on_request:
+            if row.name in self._measurements and (unmasked or not row.on_request):
                 with _timed(timings, row.name):
                     values[row.name] = self._measurements[row.name](batch)
         shares = {stage: milliseconds / len(candidates) for stage, milliseconds in timings.items()}
@@ -399,7 +399,7 @@ def _failed(result: Assessment, reason: Reason) -> Assessment:
 
 def _measurements(setup: Setup) -> dict[str, Measurement]:
     """The function of each row of the registry; a module that measures several rows is loaded once."""
-    modules = dict.fromkeys(row.module for row in MEASURES)
+    modules = dict.fromkeys(row.module for row in MEASURES if row.module is not None)
     return {
         name: function for module in modules for name, function in import_module(module).load(setup).items()
     }

@@ -85,7 +85,10 @@ class Pose:
 
 _Judged: Any = make_dataclass(
     "_Judged",
-    [(row.name, float) for row in JUDGED],
+    [
+        (row.name, float | None, field(default=None)) if row.on_request else (row.name, float)
+        for row in JUDGED
+    ],
     namespace={"__post_init__": lambda self: None},  # `__init__` calls that of the class below
     frozen=True,
     kw_only=True,
@@ -102,6 +105,8 @@ class Measures(_Judged):
         occlusion: Share of the face's outline in which the face is covered, in [0, 1].
         dbcnn: Perceptual quality of the masked face in [0, 100], higher is better; or that of another metric,
             on its own scale.
+        yaw: How far the head is turned to the side, in degrees, signed.
+        ser_fiq_levelled: See `curation.levelling`; None outside of a data set that is levelled.
 
     Raises:
         MeasureError: when a value is out of its range.
@@ -112,7 +117,9 @@ class Measures(_Judged):
     def __post_init__(self) -> None:
         for row in JUDGED:
             value = getattr(self, row.name)
-            if not (row.lowest <= value <= row.highest and math.isfinite(value)):
+            if value is None and row.on_request:
+                continue
+            if value is None or not (row.lowest <= value <= row.highest and math.isfinite(value)):
                 raise MeasureError(
                     "bad_measure",
                     f"{row.name} must lie between {row.lowest:g} and {row.highest:g}, not {value}.",
@@ -207,10 +214,8 @@ class Assessment:
 
     @property
     def measures(self) -> Measures | None:
-        """What the verdict rests on; None without a face, or where a measure was not taken."""
-        if any(row.name not in self.scores for row in JUDGED):
-            return None
-        return Measures(**{row.name: self.scores[row.name] for row in JUDGED})
+        """What the verdict rests on; None without a face."""
+        return measures_of(self.scores) if self.scores else None
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of the command line and the HTTP API; px and degrees are rounded."""
@@ -234,6 +239,18 @@ class Assessment:
             "timings_ms": _rounded(self.timings_ms),
             "models": dict(self.models),
         }
+
+
+def measures_of(scores: Mapping[str, float]) -> Measures:
+    """What a verdict needs of the measures by name.
+
+    Raises:
+        MeasureError: when a value is out of its range, or one is missing.
+    """
+    missing = [row.name for row in JUDGED if row.name not in scores and not row.on_request]
+    if missing:
+        raise MeasureError("bad_measure", f"There is no {', '.join(missing)}.")
+    return Measures(**{row.name: scores.get(row.name) for row in JUDGED})
 
 
 _MEASURE_NAMES = frozenset(row.name for row in MEASURES)

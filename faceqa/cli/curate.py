@@ -33,6 +33,7 @@ def add(commands: shared.Commands) -> None:
     shared.add_sampling(parser)
     shared.add_policy(parser)
     shared.add_limits(parser)
+    shared.add_level(parser)
     parser.set_defaults(run=run)
 
 
@@ -66,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
                 models=options.models,
                 iqa=options.iqa,
                 language=options.language,
+                level=options.level,
                 progress=advance,
             )
     except KeyboardInterrupt:

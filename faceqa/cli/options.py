@@ -110,6 +110,20 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_level(parser: argparse.ArgumentParser) -> None:
+    """Whether SER-FIQ is levelled."""
+    group = parser.add_argument_group("levelling")
+    group.add_argument(
+        "--level",
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="FILE",
+        help="judge recognisability relative to good pictures of such a face, learnt from the good faces of "
+        "this data set (200 people at least), or with FILE, the levelling.npz of another run",
+    )
+
+
 def add_output(parser: argparse.ArgumentParser) -> None:
     """What is written beside the tables."""
     group = parser.add_argument_group("output")

@@ -13,7 +13,7 @@ from faceqa.measures.registry import MEASURES, SCORE
 from faceqa.verdict.reasons import WORDINGS
 
 if TYPE_CHECKING:
-    from faceqa.curation.selection import Summary
+    from faceqa.curation.selection import Levelled, Summary
 
 
 def show_summary(screen: Screen, summary: Summary, written: Path) -> int:
@@ -44,9 +44,21 @@ def show_summary(screen: Screen, summary: Summary, written: Path) -> int:
     if measures := _measures(summary):
         screen.line(Text())
         screen.table(["measure", "5 % below", "median", "5 % above"], measures, right=[1, 2, 3])
+    if summary.levelled is not None:
+        screen.line(Text())
+        screen.line(Text(_levelled(summary.levelled)))
     screen.line(Text())
     screen.line(Text(f"written: {printable(shown(written))}"))
     return SOME_FAILED if summary.errors else ALL_ASSESSED
+
+
+def _levelled(levelled: Levelled) -> str:
+    if levelled.why_not is not None:
+        return f"not levelled: {levelled.why_not}"
+    return (
+        f"levelled by {levelled.faces:,} good faces of {levelled.people:,} people, which explains "
+        f"{levelled.explained:.0%} of the differences between faces"
+    )
 
 
 def _measures(summary: Summary) -> list[tuple[str, ...]]:

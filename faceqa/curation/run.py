@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Literal
 from faceqa.curation import table
 from faceqa.curation.export import Export, sort_files
 from faceqa.curation.journal import JOURNAL, read_rows, read_settings
+from faceqa.curation.levelling import LEVELLING, Levelling, fit_rows
 from faceqa.curation.report import write_report
 from faceqa.curation.runners import local
-from faceqa.curation.selection import Summary, Summing, select
+from faceqa.curation.selection import Levelled, Summary, Summing, select
 from faceqa.curation.settings import Selection, Settings
 from faceqa.curation.table import Row
 from faceqa.errors import CurationError
@@ -72,11 +73,45 @@ class Run:
         yield from RUNNERS[runner](self.settings, self.out, load_scorer)
 
     def rows(self, selection: Selection) -> Iterator[Row]:
-        """The rows with their verdicts, read as they are needed."""
-        return select(lambda: read_rows(self.out), selection)
+        """The rows with their verdicts, read as they are needed; levelled where the run holds a fit."""
+        path = self.out / LEVELLING
+        if not path.is_file():
+            return select(lambda: read_rows(self.out), selection)
+        levelling = Levelling.read(path)
+        return select(lambda: levelling.rows(read_rows(self.out)), selection)
+
+    def level(self, by: Path | None = None) -> Levelled:
+        """Level the run: `rows` and `publish` then go by levelled SER-FIQ, now and later.
+
+        Args:
+            by: The fit of another run; by default one of this run's own good faces.
+
+        Returns:
+            What the fit is like, or why there is none. Without one the run is not levelled.
+
+        Raises:
+            CurationError: when the run keeps no embeddings, or `by` is no fit.
+        """
+        if not self.settings.embeddings:
+            raise CurationError(
+                "no_embeddings", f"{self.out} keeps no embeddings. Begin a run with levelling."
+            )
+        try:
+            found = Levelling.read(by) if by is not None else fit_rows(read_rows(self.out))
+        except CurationError as error:
+            if error.code != "no_levelling":
+                raise
+            (self.out / LEVELLING).unlink(missing_ok=True)
+            return Levelled(why_not=error.message)
+        found.write(self.out / LEVELLING)
+        return Levelled.of(found)
 
     def publish(
-        self, selection: Selection, export: Export | None = None, language: Language = "en"
+        self,
+        selection: Selection,
+        export: Export | None = None,
+        language: Language = "en",
+        levelled: Levelled | None = None,
     ) -> Summary:
         """Write what follows from the journal: tables, sorted files, summary, report. No model runs.
 
@@ -85,6 +120,7 @@ class Run:
             export: Whether to fill `kept/` and `rejected/`: with links to the images (copies, where they come
                 out of a zip or video), with copies, or with the face crops; None leaves them as they are.
             language: Of the report, when it is opened.
+            levelled: What `level` said; by default what the run's fit says.
 
         Returns:
             The summary.
@@ -99,12 +135,16 @@ class Run:
                 summing.add(row)
                 for write in writers:
                     write(row)
-        summary = summing.summary(selection, self.settings)
+        summary = summing.summary(selection, self.settings, levelled or self._levelled())
         if export is not None:
             sort_files(self.settings, self.out, lambda: self.rows(selection), export)
         _write_json(summary.to_dict(), self.out / "summary.json")
         write_report(self.settings, self.out, lambda: self.rows(selection), summary, language)
         return summary
+
+    def _levelled(self) -> Levelled | None:
+        path = self.out / LEVELLING
+        return Levelled.of(Levelling.read(path)) if path.is_file() else None
 
 
 def curate(
@@ -123,6 +163,7 @@ def curate(
     device: Device = "auto",
     models: Models = "open",
     iqa: str | None = None,
+    level: bool | str | Path = False,
     scorer: Scorer | None = None,
     runner: Runner = "local",
     language: Language = "en",
@@ -148,6 +189,8 @@ def curate(
         device: Where the networks run.
         models: The model set.
         iqa: Another perceptual metric in the place of DBCNN, see `Scorer`.
+        level: Level SER-FIQ by this data set's own good faces (`curation.levelling`), or by a fit of another
+            run, the path of its `levelling.npz`. Where there are too few good faces the summary says so.
         scorer: One that is loaded already, in the place of `device`, `models` and `iqa`.
         runner: Who works through the images.
         language: Of the report, when it is opened.
@@ -171,6 +214,7 @@ def curate(
         most=most,
         all_faces=all_faces,
         unmasked=unmasked,
+        embeddings=bool(level),
         models=models if scorer is None else scorer.model_set,
         iqa=iqa if scorer is None else scorer.iqa,
     )
@@ -185,7 +229,8 @@ def curate(
     run = Run(Path(out), settings)
     for images in run.assess(load_scorer, runner):
         progress(images)
-    return run.publish(Selection(policy, keep_top, keep_fraction), export, language)
+    levelled = run.level(None if level is True else Path(level)) if level else None
+    return run.publish(Selection(policy, keep_top, keep_fraction), export, language, levelled)
 
 
 def holds_run(out: Path) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from faceqa.curation.levelling import Levelling
 from faceqa.curation.settings import Selection, Settings
 from faceqa.curation.table import Row
 from faceqa.measures.registry import MEASURES, SCORE
@@ -43,6 +44,30 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
+class Levelled:
+    """How a run was levelled, or why not.
+
+    Attributes:
+        faces: Good faces that the fit was made from.
+        people: How many different people these show.
+        explained: How much of the differences between unseen faces the fit explains; 1 is all.
+        error: Root of the mean squared leave-one-out error, in log-odds of SER-FIQ.
+        why_not: Why there is no fit, in a sentence; None where there is one.
+    """
+
+    faces: int = 0
+    people: int = 0
+    explained: float = 0.0
+    error: float = 0.0
+    why_not: str | None = None
+
+    @classmethod
+    def of(cls, fit: Levelling) -> Levelled:
+        """What a fit is like."""
+        return cls(fit.faces, len(fit.weights), round(fit.explained, 3), round(fit.error, 3))
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """What came out of a run or of a table.
 
@@ -58,6 +83,7 @@ class Summary:
         thresholds: Which CAFI threshold keeps which share.
         selection: What the verdicts go by.
         settings: What the run was asked for; None for a table alone.
+        levelled: How the run was levelled, or why not; None where it was not asked for.
     """
 
     images: int
@@ -71,6 +97,7 @@ class Summary:
     thresholds: tuple[Threshold, ...]
     selection: Selection = field(default_factory=Selection)
     settings: Settings | None = None
+    levelled: Levelled | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As it is written to `summary.json`."""
@@ -106,7 +133,12 @@ class Summing:
             if value is not None:
                 values.append(value)
 
-    def summary(self, selection: Selection | None = None, settings: Settings | None = None) -> Summary:
+    def summary(
+        self,
+        selection: Selection | None = None,
+        settings: Settings | None = None,
+        levelled: Levelled | None = None,
+    ) -> Summary:
         """What was counted so far."""
         values = {name: np.asarray(known) for name, known in self._values.items()}
         return Summary(
@@ -121,6 +153,7 @@ class Summing:
             thresholds=_thresholds(values[SCORE.name]),
             selection=selection or Selection(),
             settings=settings,
+            levelled=levelled,
         )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from faceqa.errors import MeasureError, TableError
 from faceqa.measures.registry import JUDGED, MEASURES, SCORE
-from faceqa.types import Assessment, Box, Decision, Measures
+from faceqa.types import Assessment, Box, Decision, Measures, measures_of
 from faceqa.verdict.judge import judge
 from faceqa.verdict.policy import Policy
 
@@ -46,8 +46,7 @@ class Row:
         reasons: Codes.
         cafi: CAFI in [0, 100]; None where a gate failed.
         scores: The measures by the registry's names and in its units; empty without a face.
-        yaw: Degrees, like `pitch` and `roll`; None without a face.
-        pitch: See `types.Pose`.
+        pitch: Degrees, see `types.Pose`, like `roll`; None without a face. Yaw is among the scores.
         roll: See `types.Pose`.
         inter_eye_distance: px.
         confidence: The detector's, in [0, 1].
@@ -67,7 +66,6 @@ class Row:
     reasons: tuple[str, ...] = ()
     cafi: float | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
-    yaw: float | None = None
     pitch: float | None = None
     roll: float | None = None
     inter_eye_distance: float | None = None
@@ -92,7 +90,8 @@ class Row:
             reasons=tuple(reason.code for reason in assessment.reasons),
             cafi=assessment.cafi,
             scores=dict(assessment.scores),
-            **pose,
+            pitch=pose.get("pitch"),
+            roll=pose.get("roll"),
             inter_eye_distance=face.get("inter_eye_distance"),
             confidence=face.get("confidence"),
             box=tuple(face["box"]) if face else None,
@@ -110,11 +109,7 @@ class Row:
         Raises:
             MeasureError: when a value is out of its range, or one is missing beside others.
         """
-        if not self.scores:
-            return None
-        if missing := [row.name for row in JUDGED if row.name not in self.scores]:
-            raise MeasureError("bad_measure", f"{self.image} lacks {', '.join(missing)}.")
-        return Measures(**{row.name: self.scores[row.name] for row in JUDGED})
+        return measures_of(self.scores) if self.scores else None
 
     def judged(self, policy: Policy) -> Row:
         """The row with the verdict of another policy; an error stays one."""
@@ -162,7 +157,6 @@ BOX = ("x1", "y1", "x2", "y2")
 _PLAIN: Mapping[str, type] = {
     "face_index": int,
     "cafi": float,
-    "yaw": float,
     "pitch": float,
     "roll": float,
     "inter_eye_distance": float,
@@ -197,7 +191,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("reasons", str, lambda row: " ".join(row.reasons) or None),
     *_attributes(SCORE.name),
     *(_measure(row.name) for row in MEASURES),
-    *_attributes("yaw", "pitch", "roll", "inter_eye_distance", "confidence"),
+    *_attributes("pitch", "roll", "inter_eye_distance", "confidence"),
     *map(_edge, range(4)),
     _attribute("faces_found", int),
     *_attributes("width", "height", "error"),
@@ -207,7 +201,7 @@ between them."""
 
 NAMES = tuple(column.name for column in COLUMNS)
 KINDS = {column.name: column.kind for column in COLUMNS}
-NEEDED = {"image", "verdict", SCORE.name, "reasons", *(row.name for row in JUDGED)}
+NEEDED = {"image", "verdict", SCORE.name, "reasons", *(row.name for row in JUDGED if not row.on_request)}
 """Columns without which a table cannot be judged again."""
 
 Write = Callable[[Row], None]

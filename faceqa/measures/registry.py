@@ -74,7 +74,7 @@ class Measure:
     Attributes:
         name: In Python, JSON, tables and HTTP.
         module: The file that measures it. Its function `load` gives, by name, the functions from a
-            `measures.batch.FaceBatch` to values (N,).
+            `measures.batch.FaceBatch` to values (N,). None for a measure that no single face has.
         title: What people read above its number.
         meaning: What the number says, in half a sentence.
         unit: "px", "°", "%" (of a share in [0, 1], which people read in percent) or nothing.
@@ -85,14 +85,16 @@ class Measure:
             very same verdict.
         shown: So many decimals are shown to people, in its unit.
         higher_is_better: Which way it is read.
+        signed: Whether its sign says a direction, so that only its size is good or bad.
         colour: Of its curves and bars, "#rrggbb".
         gate: The limit that it must keep; None for a measure that only informs.
         weight: The part that it has in the score; None for a measure that has none.
-        on_request: Whether it is left out unless it is asked for.
+        on_request: Whether it is left out unless it is asked for; its gate then rules where it was taken.
+        replaces: Name of the measure whose gate it takes over where it was taken.
     """
 
     name: str
-    module: str
+    module: str | None
     title: Words
     meaning: Words
     unit: str = ""
@@ -102,14 +104,17 @@ class Measure:
     decimals: int
     shown: int
     higher_is_better: bool = True
+    signed: bool = False
     colour: str
     gate: Gate | None = None
     weight: Weight | None = None
     on_request: bool = False
+    replaces: str | None = None
 
     def passes(self, value: float, limit: float) -> bool:
         """Whether a value keeps a limit."""
-        return value >= limit if self.higher_is_better else value <= limit
+        size = abs(value) if self.signed else value
+        return size >= limit if self.higher_is_better else size <= limit
 
     @property
     def factor(self) -> float:
@@ -158,6 +163,39 @@ MEASURES: tuple[Measure, ...] = (
         ),
     ),
     Measure(
+        name="yaw",
+        module="faceqa.measures.yaw",
+        title=Words("Head turn", "고개 돌림"),
+        meaning=Words("how far the head is turned to the side", "고개가 옆으로 돌아간 정도"),
+        unit="°",
+        lowest=-180.0,
+        highest=180.0,
+        axis=(-90, 90),
+        decimals=1,
+        shown=0,
+        higher_is_better=False,
+        signed=True,
+        colour="#14b8a6",
+        gate=Gate(
+            setting="max_yaw",
+            limit=45,  # benchmarks/gates.py
+            slider=(0, 90, 1),
+            label=Words("Head turn in °, at most", "고개 돌림 상한(°)"),
+            reason="turned_away",
+            words=ReasonWords(
+                Words("head turned away", "고개를 돌림"),
+                Words(
+                    "The head is turned by {value:g}° to the side; at most {limit:g}° may be.",
+                    "고개가 옆으로 {value:g}° 돌아가 있습니다. 최대 {limit:g}°까지 허용됩니다.",
+                ),
+                Words(
+                    "Turn the face towards the camera, or take a frame in which it is.",
+                    "얼굴을 카메라 쪽으로 돌리거나 정면에 가까운 장면을 사용하세요.",
+                ),
+            ),
+        ),
+    ),
+    Measure(
         name="ser_fiq",
         module="faceqa.measures.ser_fiq",
         title=Words("SER-FIQ", "SER-FIQ"),
@@ -169,7 +207,7 @@ MEASURES: tuple[Measure, ...] = (
         colour="#3b82f6",
         gate=Gate(
             setting="ser_fiq_threshold",
-            limit=0.5,  # the reference system's (2022)
+            limit=0.05,  # benchmarks/gates.py
             slider=(0, 1, 0.01),
             label=Words("SER-FIQ, at least", "SER-FIQ 하한"),
             reason="low_ser_fiq",
@@ -190,6 +228,41 @@ MEASURES: tuple[Measure, ...] = (
             default=0.0,
             label=Words("Weight of SER-FIQ", "SER-FIQ 가중치"),
         ),
+    ),
+    Measure(
+        name="ser_fiq_levelled",
+        module=None,
+        title=Words("SER-FIQ, levelled", "SER-FIQ(보정)"),
+        meaning=Words(
+            "SER-FIQ relative to good pictures of such a face", "비슷한 얼굴의 좋은 사진과 비교한 SER-FIQ"
+        ),
+        highest=1.0,
+        axis=(0, 1),
+        decimals=4,
+        shown=2,
+        colour="#1d4ed8",
+        gate=Gate(
+            setting="ser_fiq_levelled_threshold",
+            limit=0.2,  # benchmarks/gates.py
+            slider=(0, 1, 0.01),
+            label=Words("SER-FIQ levelled, at least", "보정된 SER-FIQ 하한"),
+            reason="low_ser_fiq_levelled",
+            words=ReasonWords(
+                Words("hard to recognise", "알아보기 어려움"),
+                Words(
+                    "The face is harder to recognise than a good picture of such a face: its levelled "
+                    "SER-FIQ is {value:g}, below {limit:g}.",
+                    "비슷한 얼굴의 좋은 사진보다 알아보기 어렵습니다. 보정된 SER-FIQ가 {value:g}로 "
+                    "기준 {limit:g}보다 낮습니다.",
+                ),
+                Words(
+                    "Turn the face to the camera, uncover it, and keep it sharp and evenly lit.",
+                    "얼굴을 카메라 쪽으로 향하고, 가린 것을 치우고, 초점과 조명을 고르게 맞추세요.",
+                ),
+            ),
+        ),
+        on_request=True,
+        replaces="ser_fiq",
     ),
     Measure(
         name="occlusion",
@@ -289,4 +362,6 @@ GATED = tuple(row for row in MEASURES if row.gate is not None)
 WEIGHTED = tuple(row for row in MEASURES if row.weight is not None)
 
 JUDGED = tuple(row for row in MEASURES if row.gate is not None or row.weight is not None)
-"""What a verdict rests on."""
+"""What a verdict rests on. Of these, measures on request may be missing."""
+
+LEVELLED = next(row for row in MEASURES if row.name == "ser_fiq_levelled")

@@ -16,12 +16,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from faceqa.measures.registry import GATED, JUDGED, SCORE, WEIGHTED
+from faceqa.measures.registry import GATED, SCORE, WEIGHTED, Measure
 from faceqa.types import Measures
 from faceqa.verdict.judge import cafi, judge
 from faceqa.verdict.policy import Policy
 
 PERCENTILE_POPULATION = "photographs"
+
+MOST = 1e9
+"""More than any limit; stands for infinity."""
 
 CALIBRATED_ROLES = ("embedding", "face_mask", "iqa")
 """The models that make the measures: with others, the calibration says nothing."""
@@ -66,8 +69,9 @@ class Calibration:
             KeyError: when something is missing.
         """
         columns = data["columns"]
-        best = {row.name: row.highest if row.higher_is_better else row.lowest for row in GATED}
-        lacking = {row.name: min(best[row.name], 1e9) for row in JUDGED if row.name not in columns}
+        lacking = {
+            row.name: _passing_any(row) for row in GATED if row.name not in columns and not row.on_request
+        }
         populations = {
             name: tuple(
                 Measures(**dict(zip(columns, face, strict=True)), **lacking) for face in known["faces"]
@@ -75,6 +79,11 @@ class Calibration:
             for name, known in data["populations"].items()
         }
         return cls(data["models"], populations)
+
+
+def _passing_any(row: Measure) -> float:
+    """A value that passes a gate at any limit."""
+    return min(row.highest, MOST) if row.higher_is_better else max(0.0, row.lowest)
 
 
 @lru_cache(maxsize=16)

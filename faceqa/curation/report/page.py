@@ -188,7 +188,7 @@ def _entries(rows: Iterable[Row], pictures: Mapping[Key, bytes]) -> Iterator[Ent
             row.cafi,
             tuple(row.scores.get(measure.name) for measure in MEASURES),
             row.reasons,
-            None if row.yaw is None else (row.yaw, row.pitch or 0.0, row.roll or 0.0),
+            None if row.roll is None else (row.scores["yaw"], row.pitch or 0.0, row.roll),
             None if row.width is None else (row.width, row.height or 0),
             row.inter_eye_distance,
             row.error,
