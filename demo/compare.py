@@ -19,14 +19,14 @@ from demo.wording import error_message, say, say_html, text, words
 from faceqa import Assessment, Policy, Scorer
 from faceqa.evaluation import stress
 from faceqa.languages import Language
-from faceqa.measures.registry import MEASURES, SCORE, Measure
+from faceqa.measures.registry import SCORE, TAKEN, Measure
 from faceqa.verdict.judge import cafi
 
 FEWEST, MOST = 2, 6
 
 EXAMPLE_NAMES = ("hopper", "hopper_360p", "hopper_blur", "hopper_dark", "hopper_mask")
 
-ROWS: tuple[Measure, ...] = (*MEASURES, SCORE)
+ROWS: tuple[Measure, ...] = (*TAKEN, SCORE)
 """Of the table, below the pictures."""
 
 PICTURE_SIDE = 240

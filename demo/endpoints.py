@@ -17,13 +17,16 @@ import gradio as gr
 
 from demo.photo import MODEL_QUEUE
 from faceqa import FaceqaError, Measures, Policy, Scorer, judge, weights
-from faceqa.measures.registry import JUDGED, Measure
-from faceqa.verdict.policy import SETTINGS, Setting
+from faceqa.measures.registry import JUDGED, TAKEN, Measure
+from faceqa.verdict.policy import OF_A_FACE, Setting
 
 IMAGE = (
     Parameter("image", Parameter.POSITIONAL_OR_KEYWORD, annotation=str),
     "The image: JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF, up to 50 megapixels.",
 )
+
+ASKED = tuple(row for row in JUDGED if row in TAKEN)
+"""The measures that a verdict on a single face rests on."""
 
 Described = tuple[Parameter, str]
 """A parameter, and what it is."""
@@ -39,8 +42,8 @@ def endpoints(scorer: Scorer) -> None:
         return scorer.rejudge(scorer.assess(image, Path(image).name), policy).to_dict()
 
     def judge_measures(*values: float) -> dict[str, Any]:
-        policy = _policy(values[len(JUDGED) :])
-        known = {row.name: value for row, value in zip(JUDGED, values[: len(JUDGED)], strict=True)}
+        policy = _policy(values[len(ASKED) :])
+        known = {row.name: value for row, value in zip(ASKED, values[: len(ASKED)], strict=True)}
         try:
             verdict = judge(Measures(**known), policy)
         except FaceqaError as error:
@@ -69,7 +72,7 @@ def endpoints(scorer: Scorer) -> None:
             for state in weights.status()
         ]
 
-    policy = [_of_setting(setting) for setting in SETTINGS]
+    policy = [_of_setting(setting) for setting in OF_A_FACE]
     _describe(
         assess,
         [IMAGE, *policy],
@@ -79,14 +82,14 @@ def endpoints(scorer: Scorer) -> None:
     )
     _describe(
         judge_measures,
-        [*map(_of_measure, JUDGED), *policy],
+        [*map(_of_measure, ASKED), *policy],
         "Judge measures that were taken before under a policy; no model runs.",
         "verdict, cafi and reasons.",
     )
     with gr.Row(visible=False):
         answer = gr.JSON()
-        measures = [gr.Number(label=row.name) for row in JUDGED]
-        settings = [gr.Number(setting.default, label=setting.name) for setting in SETTINGS]
+        measures = [gr.Number(label=row.name) for row in ASKED]
+        settings = [gr.Number(setting.default, label=setting.name) for setting in OF_A_FACE]
         upload = gr.File(label="image")
         gr.Button().click(assess, [upload, *settings], answer, api_name="assess", concurrency_id=MODEL_QUEUE)
         gr.Button().click(judge_measures, [*measures, *settings], answer, api_name="judge")
@@ -126,7 +129,7 @@ def _between(lowest: float, highest: float, unit: str) -> str:
 
 def _policy(values: Sequence[float]) -> Policy:
     try:
-        return Policy(**{setting.name: value for setting, value in zip(SETTINGS, values, strict=True)})
+        return Policy(**{setting.name: value for setting, value in zip(OF_A_FACE, values, strict=True)})
     except FaceqaError as error:
         raise gr.Error(error.message, print_exception=False) from error
     except TypeError as error:

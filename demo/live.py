@@ -25,7 +25,7 @@ from demo.policy import policy_of
 from demo.wording import say, say_html, text, words
 from faceqa import Assessment, Policy, Scorer
 from faceqa.languages import Language
-from faceqa.measures.registry import JUDGED, SCORE, Measure
+from faceqa.measures.registry import JUDGED, SCORE, TAKEN, Measure
 
 FRAME_SIZE = (640, 480)
 """px that the camera is asked for."""
@@ -50,7 +50,7 @@ FORGET_AFTER = 5.0
 
 CAMERA_PROBLEMS = ("refused", "missing", "busy", "lost", "insecure")
 
-NUMBERS: tuple[Measure, ...] = (SCORE, *JUDGED)
+NUMBERS: tuple[Measure, ...] = (SCORE, *(row for row in JUDGED if row in TAKEN))
 """On the card of a frame."""
 
 

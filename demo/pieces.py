@@ -11,7 +11,7 @@ from urllib.parse import quote
 from demo import plots
 from demo.wording import text
 from faceqa.languages import Language
-from faceqa.measures.registry import MEASURES, SCORE, Measure
+from faceqa.measures.registry import SCORE, TAKEN, Measure
 from faceqa.types import Assessment, Decision, Face, Pose
 from faceqa.verdict.judge import cafi
 from faceqa.verdict.policy import Policy
@@ -126,7 +126,7 @@ def _percentiles(assessment: Assessment, language: Language, pass_rate: float | 
         f'<div class="percentile"><span>{row.title.in_language(language)}</span>'
         f'<span class="bar"><span style="width:{assessment.percentiles[row.name]}%"></span></span>'
         f"<b>{text('percent', language, percent=assessment.percentiles[row.name])}</b></div>"
-        for row in (*MEASURES, SCORE)
+        for row in (*TAKEN, SCORE)
         if row.name in assessment.percentiles and getattr(assessment, row.name) is not None
     )
     passing = "" if pass_rate is None else f" {text('pass_rate', language, percent=round(100 * pass_rate))}"
@@ -230,7 +230,7 @@ def step_number(step: Step, assessment: Assessment | None, policy: Policy, langu
         return _result(step, assessment, policy, language)
     shown = "".join(
         _measure(row, assessment, policy, language, step.name in GAUGED)
-        for row in MEASURES
+        for row in TAKEN
         if row.name in step.measures or (step.name == OPEN_STEP and row.name not in PLACED)
     )
     match step.name:

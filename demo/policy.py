@@ -10,7 +10,7 @@ import gradio as gr
 
 from demo.wording import say
 from faceqa import PRESETS, Policy
-from faceqa.verdict.policy import SETTINGS, Setting
+from faceqa.verdict.policy import OF_A_FACE, Setting
 
 DEFAULT_PRESET = next(name for name, preset in PRESETS.items() if preset == Policy())
 
@@ -20,7 +20,7 @@ class PolicyPanel:
     """The widgets of one policy.
 
     Attributes:
-        sliders: In the order of `SETTINGS`.
+        sliders: In the order of `OF_A_FACE`.
         presets: The choice of a named policy; none where a slider was moved.
         reset: Back to the default.
     """
@@ -76,22 +76,22 @@ def policy_panel(name: str) -> PolicyPanel:
         reset = gr.Button(say("policy.reset"), size="sm", elem_id=f"{name}-reset", scale=0, min_width=90)
     sliders: dict[Setting, gr.Slider] = {}
     with gr.Row(elem_classes="sliders"):
-        sliders |= {setting: _slider(name, setting) for setting in SETTINGS if not setting.is_weight}
+        sliders |= {setting: _slider(name, setting) for setting in OF_A_FACE if not setting.is_weight}
     with gr.Accordion(say("policy.weights"), open=False, elem_id=f"{name}-weights"), gr.Row():
-        sliders |= {setting: _slider(name, setting) for setting in SETTINGS if setting.is_weight}
-    return PolicyPanel(tuple(sliders[setting] for setting in SETTINGS), presets, reset)
+        sliders |= {setting: _slider(name, setting) for setting in OF_A_FACE if setting.is_weight}
+    return PolicyPanel(tuple(sliders[setting] for setting in OF_A_FACE), presets, reset)
 
 
 def policy_of(values: Sequence[float]) -> Policy:
-    """The sliders' values, in the order of `SETTINGS`, as a policy.
+    """The sliders' values, in the order of `OF_A_FACE`, as a policy.
 
     With every weight at zero there would be no score: then the default weights count.
 
     Raises:
         PolicyError: when a value is out of its range.
     """
-    chosen = {setting.name: value for setting, value in zip(SETTINGS, values, strict=True)}
-    weights = {setting.name: setting.default for setting in SETTINGS if setting.is_weight}
+    chosen = {setting.name: value for setting, value in zip(OF_A_FACE, values, strict=True)}
+    weights = {setting.name: setting.default for setting in OF_A_FACE if setting.is_weight}
     if not any(chosen[name] for name in weights):
         chosen |= weights
     return Policy(**chosen)
@@ -112,7 +112,7 @@ def _slider(name: str, setting: Setting) -> gr.Slider:
 
 def _values(preset: str | None) -> list[Any]:
     name = preset or DEFAULT_PRESET
-    return [*(getattr(PRESETS[name], setting.name) for setting in SETTINGS), name]
+    return [*(getattr(PRESETS[name], setting.name) for setting in OF_A_FACE), name]
 
 
 def _reset(_preset: str | None) -> list[Any]:

@@ -29,7 +29,7 @@ from demo.limits import (
 )
 from faceqa.errors import FaceqaError
 from faceqa.languages import LANGUAGES, Language, Words
-from faceqa.measures.registry import MEASURES, SCORE, WEIGHTED, Measure
+from faceqa.measures.registry import SCORE, TAKEN, WEIGHTED, Measure
 from faceqa.verdict.policy import SETTINGS
 from faceqa.verdict.reasons import WORDINGS
 
@@ -53,7 +53,7 @@ def _table(language: Language) -> str:
     rows = (
         f"| **{row.title.in_language(language)}** | {row.meaning.in_language(language)} "
         f"| {_scale(row, language)} | {_asked(row, language)} |"
-        for row in (*MEASURES, SCORE)
+        for row in (*TAKEN, SCORE)
     )
     return "\n".join([heads[language], "|---|---|---|---|", *rows])
 
@@ -91,7 +91,7 @@ def _mean(language: Language) -> str:
 
 OF_THE_REGISTRY: Mapping[str, Words] = {
     **{f"setting.{setting.name}": setting.label for setting in SETTINGS},
-    **{f"stage.{row.name}": row.title for row in MEASURES},
+    **{f"stage.{row.name}": row.title for row in TAKEN},
     **{f"reason.{code}": said.short for code, said in WORDINGS.items()},
 }
 
@@ -228,9 +228,10 @@ OWN: dict[str, tuple[str, str]] = {
     "gauge.label": ("{title} {value}, {bound}", "{title} {value}, 기준 {bound}"),
     # Policy
     "policy.preset": ("Preset", "프리셋"),
-    "preset.reference": ("Reference", "참조"),
-    "preset.balanced": ("Balanced", "균형"),
+    "preset.fair": ("Fair", "공정"),
     "preset.strict": ("Strict", "엄격"),
+    "preset.balanced": ("Balanced", "균형"),
+    "preset.reference": ("Reference", "참조"),
     "policy.weights": ("Weights of the CAFI", "CAFI 가중치"),
     "policy.reset": ("Reset", "초기화"),
     "policy.note": (

@@ -249,7 +249,7 @@ def measures_of(scores: Mapping[str, float]) -> Measures:
     """
     missing = [row.name for row in JUDGED if row.name not in scores and not row.on_request]
     if missing:
-        raise MeasureError("bad_measure", f"There is no {', '.join(missing)}.")
+        raise MeasureError("bad_measure", f"The measures lack {', '.join(missing)}.")
     return Measures(**{row.name: scores.get(row.name) for row in JUDGED})
 
 

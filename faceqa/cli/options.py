@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from faceqa.languages import LANGUAGES
-from faceqa.measures.registry import MEASURES
+from faceqa.measures.registry import TAKEN
 from faceqa.verdict.policy import PRESETS, SETTINGS, Policy, Setting
 from faceqa.weights import MODEL_SETS
 
@@ -45,7 +45,7 @@ def add_models(parser: argparse.ArgumentParser, which_faces: bool = True) -> Non
         group.add_argument(
             "--all-faces", action="store_true", help="assess every face of an image, not only the largest"
         )
-    extra = "; ".join(f"{row.title.en} ({row.meaning.en})" for row in MEASURES if row.on_request)
+    extra = "; ".join(f"{row.title.en} ({row.meaning.en})" for row in TAKEN if row.on_request)
     group.add_argument("--unmasked", action="store_true", help=_literal(f"take more measures: {extra}"))
     group.add_argument(
         "--device",
@@ -88,9 +88,7 @@ def add_policy(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "verdict", f"A preset, and numbers in the place of its own. {' '.join(presets)}"
     )
-    group.add_argument(
-        "--policy", choices=PRESETS, default="reference", help="the preset (default: reference)"
-    )
+    group.add_argument("--policy", choices=PRESETS, default="fair", help="the preset (default: fair)")
     for setting in SETTINGS:
         flag = "--" + setting.name.replace("_", "-")
         group.add_argument(flag, type=float, metavar="X", help=_literal(_told(setting)))

@@ -16,7 +16,7 @@ from rich.text import Text
 from faceqa.cli import options as shared
 from faceqa.cli.exit_codes import ALL_ASSESSED, SOME_FAILED, USAGE
 from faceqa.cli.terminal import GAP, NO_TEXT, Screen, complain, nothing_in, padded, printable
-from faceqa.measures.registry import MEASURES, SCORE, Measure
+from faceqa.measures.registry import SCORE, TAKEN, Measure
 from faceqa.types import Assessment, Pose
 
 if TYPE_CHECKING:
@@ -114,8 +114,8 @@ class _Table:
 
 def _columns(unmasked: bool) -> tuple[Column, ...]:
     """Of the score, of each measure that is taken, and of the head pose."""
-    measures = (row for row in MEASURES if unmasked or not row.on_request)
-    return (*map(_measure, (SCORE, *measures)), *map(_angle, ("yaw", "pitch", "roll")))
+    measures = (row for row in TAKEN if unmasked or not row.on_request)
+    return (*map(_measure, (SCORE, *measures)), *map(_angle, ("pitch", "roll")))
 
 
 def _measure(row: Measure) -> Column:

@@ -32,7 +32,7 @@ from faceqa.evaluation.error_discard import (
 from faceqa.evaluation.pairs import Pair
 from faceqa.evaluation.plot import draw
 from faceqa.evaluation.subjects import Subject
-from faceqa.measures.registry import GATED, MEASURES, SCORE, Measure
+from faceqa.measures.registry import GATED, SCORE, TAKEN, Measure
 from faceqa.verdict.judge import cafi, judge
 from faceqa.verdict.policy import Policy
 
@@ -72,10 +72,7 @@ class Candidate:
         return number if self.higher_is_better else 0.0 - number  # never -0.0
 
 
-OTHERS = (
-    Candidate("yaw", "head turned (yaw)", lambda subject: subject.yaw and abs(subject.yaw), False),
-    Candidate("confidence", "detector's confidence", lambda subject: subject.confidence),
-)
+OTHERS = (Candidate("confidence", "detector's confidence", lambda subject: subject.confidence),)
 """What is known of a face beside the registry's measures. A row of the same name takes its place."""
 
 
@@ -164,7 +161,7 @@ class Evaluation:
 
 
 def candidates(policy: Policy, unmasked: bool = False) -> tuple[Candidate, ...]:
-    """The score, every measure of the registry, the head's turn and the detector's confidence.
+    """The score, every measure of the registry and the detector's confidence.
 
     The score is the ungated one: with gates, all pairs that a gate rejects would leave in one step.
 
@@ -172,7 +169,7 @@ def candidates(policy: Policy, unmasked: bool = False) -> tuple[Candidate, ...]:
         policy: Whose weights make the score.
         unmasked: Whether the measures on request were taken, too.
     """
-    measures = {row.name: _of_registry(row) for row in MEASURES if unmasked or not row.on_request}
+    measures = {row.name: _of_registry(row) for row in TAKEN if unmasked or not row.on_request}
     others = (each for each in OTHERS if each.name not in measures)
     return (score_of(policy, SCORE.name, SCORE.title.en), *measures.values(), *others)
 
@@ -188,9 +185,11 @@ def score_of(policy: Policy, name: str, title: str) -> Candidate:
 
 
 def _of_registry(row: Measure) -> Candidate:
-    return Candidate(
-        row.name, row.title.en, lambda subject: subject.scores.get(row.name), row.higher_is_better
-    )
+    def value(subject: Subject) -> float | None:
+        found = subject.scores.get(row.name)
+        return abs(found) if found is not None and row.signed else found
+
+    return Candidate(row.name, row.title.en, value, row.higher_is_better)
 
 
 def read_embeddings(path: Path) -> dict[str, np.ndarray]:
@@ -315,7 +314,7 @@ def gate_results(
     faces = {name: found for name, found in measures.items() if found is not None}
     results = []
     for row in (*GATED, SCORE):
-        if row.gate is not None:
+        if row.gate is not None and row.module is not None:
             limit = float(getattr(policy, row.gate.setting))
             values = {
                 name: cafi(face, policy) if row is SCORE else getattr(face, row.name)

@@ -24,9 +24,8 @@ import numpy as np
 
 from faceqa import weights
 from faceqa.errors import EvaluationError
-from faceqa.measures.registry import JUDGED
 from faceqa.reading.image import NamedImage
-from faceqa.types import Assessment, Face, Measures
+from faceqa.types import Assessment, Face, Measures, measures_of
 
 if TYPE_CHECKING:
     from faceqa.scorer import Scorer
@@ -69,7 +68,6 @@ class Subject:
 
     Attributes:
         scores: The measures by the registry's names and in its units; empty without a face.
-        yaw: Of the head in degrees; None without a face.
         confidence: The detector's, in [0, 1]; None without a face.
         embedding: The face as the recognition network sees it: float32 (K,), not normalised; None without a
             face.
@@ -77,7 +75,6 @@ class Subject:
     """
 
     scores: Mapping[str, float] = field(default_factory=dict)
-    yaw: float | None = None
     confidence: float | None = None
     embedding: np.ndarray | None = None
     error: str | None = None
@@ -92,7 +89,6 @@ class Subject:
         found = min(faces, key=_off_centre)
         return cls(
             dict(found.scores),
-            None if found.pose is None else found.pose.yaw,
             None if found.face is None else found.face.confidence,
             found.embedding,
             found.error,
@@ -100,10 +96,8 @@ class Subject:
 
     @property
     def measures(self) -> Measures | None:
-        """What a verdict rests on; None where a measure was not taken."""
-        if any(row.name not in self.scores for row in JUDGED):
-            return None
-        return Measures(**{row.name: self.scores[row.name] for row in JUDGED})
+        """What a verdict rests on; None without a face."""
+        return measures_of(self.scores) if self.scores else None
 
     def _to_json(self) -> dict[str, Any]:
         packed = None
@@ -111,7 +105,6 @@ class Subject:
             packed = base64.b64encode(self.embedding.astype(EMBEDDING_TYPE).tobytes()).decode()
         return {
             "scores": dict(self.scores),
-            "yaw": self.yaw,
             "confidence": self.confidence,
             "embedding": packed,
             "error": self.error,

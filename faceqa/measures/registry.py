@@ -364,4 +364,7 @@ WEIGHTED = tuple(row for row in MEASURES if row.weight is not None)
 JUDGED = tuple(row for row in MEASURES if row.gate is not None or row.weight is not None)
 """What a verdict rests on. Of these, measures on request may be missing."""
 
+TAKEN = tuple(row for row in MEASURES if row.module is not None)
+"""The measures of a single face; the others belong to data sets."""
+
 LEVELLED = next(row for row in MEASURES if row.name == "ser_fiq_levelled")

@@ -55,6 +55,9 @@ SETTINGS: tuple[Setting, ...] = (
 )
 """Every number of a policy: the limits of the gates and of the score, then the weights."""
 
+OF_A_FACE: tuple[Setting, ...] = tuple(one for one in SETTINGS if one.measure.module is not None)
+"""The settings that rule a single face; the others belong to data sets."""
+
 _Settings: Any = make_dataclass(
     "_Settings",
     [(setting.name, float, field(default=setting.default)) for setting in SETTINGS],

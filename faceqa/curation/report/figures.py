@@ -18,7 +18,7 @@ from faceqa.curation.report.wording import FIGURE_WORDS
 from faceqa.curation.selection import QUANTILES
 from faceqa.curation.table import Row
 from faceqa.languages import LANGUAGES, Language, Words
-from faceqa.measures.registry import JUDGED, MEASURES, SCORE, WEIGHTED, Measure
+from faceqa.measures.registry import MEASURES, SCORE, WEIGHTED, Measure
 from faceqa.verdict.judge import cafi
 from faceqa.verdict.policy import Policy
 
@@ -148,7 +148,7 @@ class Collecting:
         for name, values in self._values.items():
             value = row.cafi if name == SCORE.name else row.scores.get(name)
             values.append(math.nan if value is None else value)
-        judged = row.measures if all(one.name in row.scores for one in JUDGED) else None
+        judged = row.measures
         self._scores.append(math.nan if judged is None else cafi(judged, self._policy))
         self._kept.append(row.verdict == "accept")
         if len(WEIGHTED) > 1:

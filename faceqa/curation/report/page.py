@@ -57,7 +57,7 @@ class Entry(NamedTuple):
         score: CAFI; None where a gate failed.
         values: The measures, in the order of the registry.
         reasons: Codes.
-        pose: Yaw, pitch and roll in degrees.
+        pose: Pitch and roll in degrees.
         size: Width and height of the image in px.
         eyes: Inter-eye distance in px.
         error: What went wrong, in a sentence.
@@ -71,7 +71,7 @@ class Entry(NamedTuple):
     score: float | None
     values: tuple[float | None, ...]
     reasons: tuple[str, ...]
-    pose: tuple[float, float, float] | None
+    pose: tuple[float, float] | None
     size: tuple[int, int] | None
     eyes: float | None
     error: str | None
@@ -168,7 +168,11 @@ def render(
         score_label=_SCORE_SETTING.label,
         score_limit=getattr(policy, _SCORE_SETTING.name),
         measures=[row for row in (SCORE, *MEASURES) if row.name in summary.measures],
-        limits=[(setting.label, _setting(setting, policy)) for setting in SETTINGS],
+        limits=[
+            (setting.label, _setting(setting, policy))
+            for setting in SETTINGS
+            if setting.measure.module is not None or setting.measure.name in summary.measures
+        ],
         run=_run(settings, summary, day),
         shown=len(shown),
         data=_data(summary, collected, language),
@@ -188,7 +192,7 @@ def _entries(rows: Iterable[Row], pictures: Mapping[Key, bytes]) -> Iterator[Ent
             row.cafi,
             tuple(row.scores.get(measure.name) for measure in MEASURES),
             row.reasons,
-            None if row.roll is None else (row.scores["yaw"], row.pitch or 0.0, row.roll),
+            None if row.roll is None else (row.pitch or 0.0, row.roll),
             None if row.width is None else (row.width, row.height or 0),
             row.inter_eye_distance,
             row.error,

@@ -253,7 +253,7 @@
 
   function described(face) {
     return [
-      ...(face.pose ? ["yaw", "pitch", "roll"].map((name, at) => line(say(name), `${Math.round(face.pose[at]) || 0}°`)) : []),
+      ...(face.pose ? ["pitch", "roll"].map((name, at) => line(say(name), `${Math.round(face.pose[at]) || 0}°`)) : []),
       ...(face.eyes === null ? [] : [line(say("eyes"), `${face.eyes.toFixed(0)} px`)]),
       ...(face.size ? [line(say("size"), `${face.size[0]} × ${face.size[1]} px`)] : []),
     ];
