@@ -96,7 +96,7 @@ def curate_tab(scorer: Scorer, language: gr.Radio) -> None:
                     say_html("count", partial(_count, None, Policy())), elem_id="curate-count", min_height=110
                 )
             with gr.Column(scale=6, min_width=320):
-                policy = policy_panel("curate-policy")
+                policy = policy_panel("curate-policy", language)
         gr.Markdown(say("curate.downloads"), elem_classes="quiet note")
         with gr.Row(elem_classes="curate-downloads"):
             buttons = {

@@ -111,7 +111,7 @@ def photo_tab(scorer: Scorer, language: gr.Radio) -> PhotoTab:
                     say_html("idle_card", pieces.idle_card), elem_id="verdict", min_height=CARD_HEIGHT
                 )
                 faces = gr.HTML("", js_on_load=asset("choice.js"), elem_id="faces")
-                policy = policy_panel("policy")
+                policy = policy_panel("policy", language)
                 gr.Markdown(say("policy.note"), elem_classes="quiet note")
         gr.Markdown(say("way"), elem_classes="heading")
         with gr.Row(elem_classes="steps"):

@@ -228,6 +228,25 @@ OWN: dict[str, tuple[str, str]] = {
     "gauge.label": ("{title} {value}, {bound}", "{title} {value}, 기준 {bound}"),
     # Policy
     "policy.preset": ("Preset", "프리셋"),
+    "preset.note.fair": (
+        "Fair: each gate asks for what its own measure is about, and good pictures of every group pass.",
+        "공정: 필수 기준마다 자기 측정값만 보며, 어떤 집단의 사람이든 좋은 사진이면 통과합니다.",
+    ),
+    "preset.note.strict": (
+        "Strict: for a small training set of the best pictures.",
+        "엄격: 가장 좋은 사진만 모은 작은 학습 데이터를 위한 기준입니다.",
+    ),
+    "preset.note.balanced": (
+        "Balanced: SER-FIQ counts in the score. It gives some groups of people lower values than others.",
+        "균형: SER-FIQ도 점수에 반영됩니다. SER-FIQ는 집단에 따라 값이 다릅니다.",
+    ),
+    "preset.note.reference": (
+        "Reference: the published SER-FIQ gate of 0.5, for comparison with the literature. It rejects good pictures because "
+        "of whom they show: among generated portraits 63 % of the Asian women and 1 % of the white men.",
+        "참조: 문헌과 비교하기 위한 SER-FIQ 기준 0.5입니다. 좋은 사진도 찍힌 사람에 따라 탈락합니다. 생성된 인물 사진에서 아시아 "
+        "여성은 63%, 백인 남성은 1%가 탈락합니다.",
+    ),
+    "preset.note.own": ("Your own thresholds.", "직접 정한 기준입니다."),
     "preset.fair": ("Fair", "공정"),
     "preset.strict": ("Strict", "엄격"),
     "preset.balanced": ("Balanced", "균형"),

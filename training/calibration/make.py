@@ -9,8 +9,8 @@
 
 The CAFI thresholds of the presets, each a multiple of `STEP`:
 
-- *reference* is the highest that rejects at most `GOOD_REJECTED` of the photographs that observers rated in
-  the upper half of their scale (DBCNN alone makes this CAFI, whatever the gates say);
+- *fair* and *reference* have the highest that rejects at most `GOOD_REJECTED` of the photographs that
+  observers rated in the upper half of their scale (DBCNN alone makes this CAFI, whatever the gates say);
 - *balanced* is as selective: it accepts as many of the photographs' faces that pass the gates;
 - *strict* best tells the synthetic faces as frames of 1080 lines show them from the same faces in frames of
   360 lines (the best balanced accuracy, among those that pass the preset's gates).
@@ -23,7 +23,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +53,8 @@ MIDDLE_OPINION = 0.5
 GOOD_REJECTED = 0.1
 """Who filters a data set without a threshold of his own shall lose few of the good pictures."""
 
+COLUMNS = [row.name for row in JUDGED if row.module is not None]
+
 NOTES = {
     "photographs": "largest faces of 112 px or more in BIQ2021's training photographs",
     "synthetic": "sharp generated and studio portraits that DBCNN has not learnt from",
@@ -73,19 +75,24 @@ def main() -> None:
     crops = unseen(arguments.crops / "sharp.npz", "calibration")[: arguments.most]
     sharp = measure_crops(scorer, crops, SHARP_LINES)
     reduced = measure_crops(scorer, crops, REDUCED_LINES)
+    lenient = lenient_threshold(photographs, opinions >= MIDDLE_OPINION)
     found = {
-        "reference": lenient_threshold(photographs, opinions >= MIDDLE_OPINION),
+        "fair": lenient,
+        "reference": lenient,
         "strict": sharpness_threshold(PRESETS["strict"], sharp, reduced),
+        "balanced": equal_threshold(photographs, lenient),
     }
-    found["balanced"] = equal_threshold(photographs, found["reference"])
     thresholds = {name: effect(name, found[name], sharp, reduced) for name in PRESETS}
     populations = {"photographs": photographs, "synthetic": [face for face in sharp if face is not None]}
     calibration = {
         "models": scorer.models,
-        "columns": [row.name for row in JUDGED],
+        "columns": COLUMNS,
         "thresholds": thresholds,
         "populations": {
-            name: {"what": NOTES[name], "faces": [astuple(face) for face in faces]}
+            name: {
+                "what": NOTES[name],
+                "faces": [_row(face) for face in faces],
+            }
             for name, faces in populations.items()
         },
     }
@@ -93,6 +100,10 @@ def main() -> None:
     show(thresholds, populations)
     digest = hashlib.sha256(arguments.out.read_bytes()).hexdigest()
     print(f'for the manifest: sha256 = "{digest}", bytes = {arguments.out.stat().st_size}')
+
+
+def _row(face: Measures) -> list[float]:
+    return [getattr(face, name) for name in COLUMNS]
 
 
 def measure_photographs(scorer: Scorer, arguments: argparse.Namespace) -> tuple[list[Measures], np.ndarray]:
@@ -104,7 +115,7 @@ def measure_photographs(scorer: Scorer, arguments: argparse.Namespace) -> tuple[
         for images in Run(arguments.run, Settings(tuple(opinions))).assess(lambda: scorer):
             bar.update(images)
     faces = [(row.measures, opinions[row.image]) for row in read_rows(arguments.run)]
-    smallest = PRESETS["reference"].min_face_size
+    smallest = Policy().min_face_size
     large = [(face, opinion) for face, opinion in faces if face and face.face_size >= smallest]
     return [face for face, _ in large], np.array([opinion for _, opinion in large])
 
@@ -125,7 +136,7 @@ def lenient_threshold(photographs: Sequence[Measures], good: np.ndarray) -> floa
     rejected = np.array([(scores[good] < threshold).mean() for threshold in candidates])
     threshold = float(candidates[rejected <= GOOD_REJECTED][-1])
     best = best_threshold(scores, good)
-    for name, value in (("reference", threshold), ("best balanced accuracy", best)):
+    for name, value in (("lenient", threshold), ("best balanced accuracy", best)):
         print(
             f"{name} threshold {value:g}: rejects {(scores[good] < value).mean():.1%} of {good.sum()} "
             f"photographs with an opinion of {MIDDLE_OPINION:g} or more, "
@@ -150,9 +161,9 @@ def sharpness_threshold(
     return best_threshold(np.concatenate([kept, dropped]), good)
 
 
-def equal_threshold(photographs: Sequence[Measures], reference: float) -> float:
-    """The threshold of the balanced preset that accepts as many as the reference preset's."""
-    accepted = (passing_cafi(photographs, PRESETS["reference"]) >= reference).mean()
+def equal_threshold(photographs: Sequence[Measures], lenient: float) -> float:
+    """The threshold of the balanced preset that accepts as many as the default's."""
+    accepted = (passing_cafi(photographs, Policy()) >= lenient).mean()
     balanced = passing_cafi(photographs, PRESETS["balanced"])
     return round(float(np.quantile(balanced, 1 - accepted)) / STEP) * STEP
 
