@@ -271,7 +271,7 @@ def _pose(pose: Pose | None, language: Language) -> str:
     caption = "pose.frontal" if abs(pose.yaw) <= FRONTAL_YAW else "pose.turned"
     angles = "".join(
         f"<div><dt>{text(name, language)}</dt><dd>{getattr(pose, name):+.0f}°</dd></div>"
-        for name in ("yaw", "pitch", "roll")
+        for name in ("pitch", "roll")
     )
     return f'<p><b>{text(caption, language)}</b></p><dl class="angles">{angles}</dl>'
 

@@ -103,7 +103,7 @@ def gauge(measure: Measure, value: float, limit: float, language: Language, labe
     anchor = "end" if share < 0.4 else "start" if share > 0.6 else "middle"
     mark = "M -8 9 l 5 6 l 10 -13" if passes else "M -7 2 l 14 14 M 7 2 l -14 14"
     return (
-        f'<svg class="gauge {"passes" if passes else "fails"}" viewBox="-130 -118 260 140" role="img" '
+        f'<svg class="gauge {"passes" if passes else "fails"}" viewBox="-150 -118 300 140" role="img" '
         f'aria-label="{escape(label)}"><path d="{_arc(1)}" class="gauge-track"/>'
         f'<path d="{_arc(share_of(measure, value))}" class="gauge-value"/>'
         f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="gauge-limit"/>'
