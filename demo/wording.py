@@ -121,7 +121,6 @@ OWN: dict[str, tuple[str, str]] = {
         f"파일이 너무 큽니다. 파일 하나는 최대 {MOST_MEGABYTES_A_FILE}MB까지 올릴 수 있습니다.",
     ),
     # Names
-    "yaw": ("yaw", "좌우"),
     "pitch": ("pitch", "상하"),
     "roll": ("roll", "기울기"),
     "threshold": ("threshold", "기준"),
@@ -477,6 +476,9 @@ SER-FIQ는 얼굴을 알아볼 수 있는지를 재지만 해상도에는 둔감
 - **Not attractiveness or worth.** faceqa measures a picture, never the person in it.
 - **Not proof.** An accepted photo may be forged, and a rejected photo may be genuine. Do not use faceqa to decide about
   people.
+- **SER-FIQ is not the same for everybody.** It says how stable one recognition network finds a face, and that depends on
+  the person, too: women and Asian people get lower values in equally good pictures. So the default asks little of SER-FIQ
+  and leaves pose, cover and blur to measures of their own. A higher limit rejects people, not only pictures.
 - **Not equally reliable everywhere.** Hats, dark glasses, profiles, drawings and children are harder. Head pose comes
   from five points, and its pitch is only a rough direction. The steps on the Photo tab show what the models saw.
 """,
@@ -485,6 +487,9 @@ SER-FIQ는 얼굴을 알아볼 수 있는지를 재지만 해상도에는 둔감
 - **신원이 아닙니다.** faceqa는 누구인지 알아보거나 비교하거나 기억하지 않습니다.
 - **외모나 가치의 평가가 아닙니다.** 사진을 평가할 뿐 사람을 평가하지 않습니다.
 - **증거가 아닙니다.** 합격한 사진도 위조일 수 있고 불합격한 사진도 진짜일 수 있습니다. 이것으로 사람에 대한 결정을 내리지 마세요.
+- **SER-FIQ는 누구에게나 같지 않습니다.** 인식 신경망 하나가 얼굴을 얼마나 안정적으로 보는지를 재므로 사람에 따라서도 달라집니다. 똑같이
+  좋은 사진이어도 여성과 아시아인은 값이 낮습니다. 그래서 기본 기준은 SER-FIQ에 조금만 요구하고, 고개 방향과 가려짐과 흐림은 각각의
+  측정값에 맡깁니다. 기준을 높이면 사진만이 아니라 사람이 탈락합니다.
 - **어디서나 똑같이 정확하지는 않습니다.** 모자, 짙은 안경, 옆얼굴, 그림, 어린이는 더 어렵습니다. 고개 방향은 다섯 점에서
   구하며 상하 각도는 대략의 방향일 뿐입니다. 사진 탭의 단계들이 모델이 본 것을 보여 줍니다.
 """,
