@@ -241,9 +241,9 @@ OWN: dict[str, tuple[str, str]] = {
     ),
     "preset.note.reference": (
         "Reference: the published SER-FIQ gate of 0.5, for comparison with the literature. It rejects good pictures because "
-        "of whom they show: among generated portraits 67 % of the Asian women and 2 % of the white men.",
+        "of whom they show: among generated portraits 64 % of the Asian women and 1 % of the white men.",
         "참조: 문헌과 비교하기 위한 SER-FIQ 기준 0.5입니다. 좋은 사진도 찍힌 사람에 따라 탈락합니다. 생성된 인물 사진에서 아시아 "
-        "여성은 67%, 백인 남성은 2%가 탈락합니다.",
+        "여성은 64%, 백인 남성은 1%가 탈락합니다.",
     ),
     "preset.note.own": ("Your own thresholds.", "직접 정한 기준입니다."),
     "preset.fair": ("Fair", "공정"),
