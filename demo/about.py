@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from html import escape
 
 import gradio as gr
 
 from demo.wording import say, say_html, text
-from faceqa import Policy, weights
+from faceqa import weights
 from faceqa.languages import Language
+from faceqa.verdict.policy import OF_A_FACE
 
 API_EXAMPLE = """\
 # Python: pip install gradio_client
@@ -61,7 +61,7 @@ def _example(request: gr.Request) -> str:
 
 
 def _api_example(address: str) -> str:
-    policy = ", ".join(f"{value:g}" for value in asdict(Policy()).values())
+    policy = ", ".join(f"{setting.default:g}" for setting in OF_A_FACE)
     return API_EXAMPLE.format(address=address, policy=policy)
 
 

@@ -45,6 +45,8 @@ def endpoints(scorer: Scorer) -> None:
         policy = _policy(values[len(ASKED) :])
         known = {row.name: value for row, value in zip(ASKED, values[: len(ASKED)], strict=True)}
         try:
+            if None in known.values():
+                raise TypeError("a measure is missing")
             verdict = judge(Measures(**known), policy)
         except FaceqaError as error:
             raise gr.Error(error.message, print_exception=False) from error

@@ -37,13 +37,14 @@ from faceqa.curation.run import Run
 from faceqa.curation.settings import Settings
 from faceqa.curation.table import Row, read_csv
 from faceqa.languages import LANGUAGES
-from faceqa.measures.registry import GATED, JUDGED, MEASURES, SCORE
-from faceqa.verdict.policy import SETTINGS
+from faceqa.measures.registry import GATED, JUDGED, LEVELLED, SCORE, TAKEN
+from faceqa.verdict.policy import OF_A_FACE
 from faceqa.verdict.reasons import WORDINGS
 
-DEFAULTS = tuple(setting.default for setting in SETTINGS)
+DEFAULTS = tuple(setting.default for setting in OF_A_FACE)
+ASKED = tuple(row for row in JUDGED if row in TAKEN)
 STEPS = {step.name: step for step in pieces.STEPS}
-FACE = {"face_size": 300.0, "ser_fiq": 0.8, "occlusion": 0.0, "dbcnn": 70.0}
+FACE = {"face_size": 300.0, "yaw": -3.0, "ser_fiq": 0.8, "occlusion": 0.0, "dbcnn": 70.0}
 
 
 class NoNetworks(Scorer):
@@ -120,11 +121,20 @@ def test_judge_gives_the_verdict_of_the_library(client):
     assert client.predict(**FACE, api_name="/judge")["cafi"] == 70.0
 
 
+@pytest.mark.parametrize("yaw", [-60.0, 60.0])
+def test_judge_goes_by_how_far_a_head_is_turned(client, yaw):
+    (reason,) = client.predict(**{**FACE, "yaw": yaw}, api_name="/judge")["reasons"]
+    assert reason["code"] == "turned_away" and "by 60° to the side" in reason["message"]
+    assert client.predict(**{**FACE, "yaw": yaw}, max_yaw=60, api_name="/judge")["verdict"] == "accept"
+
+
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
         ({"ser_fiq_threshold": 7.0}, "ser_fiq_threshold must lie between 0 and 1"),
         ({"ser_fiq": 1.8}, "ser_fiq must lie between 0 and 1"),
+        ({"max_yaw": -1}, "max_yaw must lie between 0 and 180"),
+        ({"yaw": -200}, "yaw must lie between -180 and 180"),
         ({"ser_fiq_weight": 0, "dbcnn_weight": 0}, "One of the weights"),
     ],
 )
@@ -163,8 +173,9 @@ def test_nothing_else_can_be_called(client):
     known = client.view_api(return_format="dict")
     assert set(known["named_endpoints"]) == {"/assess", "/judge", "/models"}
     assert not known["unnamed_endpoints"]
-    assert names_of(known, "/assess") == ["image", *(setting.name for setting in SETTINGS)]
-    assert names_of(known, "/judge") == [row.name for row in JUDGED] + [setting.name for setting in SETTINGS]
+    assert names_of(known, "/assess") == ["image", *(setting.name for setting in OF_A_FACE)]
+    settings = [setting.name for setting in OF_A_FACE]
+    assert names_of(known, "/judge") == [row.name for row in ASKED] + settings
 
 
 def names_of(known: dict, endpoint: str) -> list[str]:
@@ -177,7 +188,7 @@ def test_every_parameter_has_its_default_and_its_description(scorer, name):
     assert endpoint.fn is not None
     says, described, returns = get_function_description(endpoint.fn)
     assert says and returns
-    for setting in SETTINGS:
+    for setting in OF_A_FACE:
         assert described[setting.name].startswith(setting.label.en)
     assert all(described.values())
 
@@ -194,7 +205,7 @@ def over_http(address: str, name: str, data: list) -> str:
 
 
 def test_the_api_needs_no_client(demo_address):
-    answer = over_http(demo_address, "judge", [*(FACE[row.name] for row in JUDGED), *DEFAULTS])
+    answer = over_http(demo_address, "judge", [*(FACE[row.name] for row in ASKED), *DEFAULTS])
     assert "event: complete" in answer
     assert json.loads(answer.split("data: ")[1])[0]["verdict"] == "accept"
 
@@ -242,10 +253,11 @@ def test_the_page_shows_every_step(scorer, held):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_measure_is_shown_in_a_step_with_its_limit(scorer, held, language):
     steps = "".join(pieces.step_number(step, held.assessment, Policy(), language) for step in pieces.STEPS)
-    for row in (*MEASURES, SCORE):
+    assert LEVELLED.title.in_language(language) not in steps, "no single face has it"
+    for row in (*TAKEN, SCORE):
         assert row.title.in_language(language) in steps
         assert row.text(getattr(held.assessment, row.name), language) in steps
-    for row in (*GATED, SCORE):
+    for row in (*(row for row in GATED if row in TAKEN), SCORE):
         assert row.gate is not None
         key = "bound.at_least" if row.higher_is_better else "bound.at_most"
         assert wording.text(key, language, limit=row.text(row.gate.limit, language)) in steps
@@ -321,9 +333,10 @@ def test_a_moved_slider_runs_no_network(scorer, held):
 def test_the_sliders_make_the_policy_in_the_order_of_its_settings():
     assert policy_of(DEFAULTS) == Policy()
     chosen = {"ser_fiq_threshold": 0.4, "max_occlusion": 0.3, "min_face_size": 90, "ser_fiq_weight": 2.0}
-    values = [chosen.get(setting.name, setting.default) for setting in SETTINGS]
+    chosen |= {"max_yaw": 20}
+    values = [chosen.get(setting.name, setting.default) for setting in OF_A_FACE]
     assert policy_of(values) == Policy(**chosen)
-    weightless = [0 if setting.is_weight else setting.default for setting in SETTINGS]
+    weightless = [0 if setting.is_weight else setting.default for setting in OF_A_FACE]
     assert policy_of(weightless) == Policy()  # no weight at all: those by default
 
 
@@ -331,8 +344,8 @@ def test_every_setting_has_its_slider_and_every_preset_is_reached(scorer):
     demo = app.build(scorer)
     sliders = {block.elem_id: block for block in demo.blocks.values() if isinstance(block, gr.Slider)}
     panels = ("policy", "curate-policy")
-    assert set(sliders) == {f"{panel}-{setting.name}" for panel in panels for setting in SETTINGS}
-    for setting in SETTINGS:
+    assert set(sliders) == {f"{panel}-{setting.name}" for panel in panels for setting in OF_A_FACE}
+    for setting in OF_A_FACE:
         for panel in panels:
             slider = sliders[f"{panel}-{setting.name}"]
             assert (slider.minimum, slider.maximum, slider.step) == setting.slider
@@ -441,8 +454,8 @@ def test_the_best_column_is_the_best_of_the_accepted(scorer):
     assert table.count("★") == 1
     best = found(r'class="best-mark" style="--column:(\d)"', table)
     assert best == "2"  # after the column of names
-    assert table.count('role="rowheader"') == len(MEASURES) + 3  # the photo, the CAFI and the verdict
-    assert all(row.title.en in table for row in (*MEASURES, SCORE))
+    assert table.count('role="rowheader"') == len(TAKEN) + 3  # the photo, the CAFI and the verdict
+    assert all(row.title.en in table for row in (*TAKEN, SCORE))
     assert ">-<" in re.sub(r"</?b>", "", table)  # the masked face has no CAFI
 
 
@@ -465,7 +478,7 @@ def test_the_live_session_keeps_a_minute_and_its_best_frame(scorer, hopper):
 def test_the_card_of_a_frame_has_every_measure_of_the_verdict(scorer, hopper, language):
     result = scorer.assess(hopper)
     card = live._card(result, live.Session(), language, 0.0)
-    for row in (SCORE, *JUDGED):
+    for row in (SCORE, *ASKED):
         assert f"<dt>{row.title.in_language(language)}</dt>" in card
         assert f"<dd>{row.text(getattr(result, row.name), language)}</dd>" in card
 
@@ -788,3 +801,6 @@ def test_a_face_without_a_pose_is_shown(scorer):
     assert wording.text("pose.unknown", "en") in pieces.step_number(STEPS["crop"], result, Policy(), "en")
     quality = pieces.step_number(STEPS["quality"], result, Policy(), "en")
     assert "DBCNN 70.0" in quality and "whole crop" not in quality
+    failed = Assessment("x.jpg", 300, 300, "error", face=face, face_index=0, error="It failed.")
+    for step in pieces.STEPS:  # without a pose there is no yaw, and without a yaw no measure counts
+        assert pieces.step_number(step, failed, Policy(), "en")

@@ -13,7 +13,7 @@ from faceqa.measures.registry import MEASURES, SCORE, WEIGHTED
 from faceqa.verdict.judge import cafi
 
 WORDS = {name: name for name in ("threshold", "level", "score", "title", "now", "ago")}
-FACE = Measures(face_size=300.0, ser_fiq=0.8, occlusion=0.02, dbcnn=60.0)
+FACE = Measures(face_size=300.0, yaw=0.0, ser_fiq=0.8, occlusion=0.02, dbcnn=60.0)
 ROWS = {row.name: row for row in (*MEASURES, SCORE)}
 
 
@@ -127,7 +127,7 @@ def test_the_parts_add_up_to_the_cafi(policy, language):
 
 
 def test_the_ladder_shows_both_scores_on_one_scale_and_marks_what_is_rejected():
-    policy = Policy(cafi_threshold=60)
+    policy = Policy(ser_fiq_threshold=0.5, cafi_threshold=60)
     values = curves([0.9, 0.4, None], [70.0, 55.0, None])
     figure = plots.ladder(["a", "b", "c"], values, [True, False, False], policy, "en", WORDS)
     ser_fiq, score = figure.data

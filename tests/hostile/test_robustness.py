@@ -60,11 +60,11 @@ from faceqa import Policy, cli
 from faceqa.curation.journal import JOURNAL
 from faceqa.curation.table import Row, read_columns, read_csv
 from faceqa.errors import PolicyError
-from faceqa.measures.registry import JUDGED
+from faceqa.measures.registry import JUDGED, TAKEN
 from faceqa.reading import image
 from faceqa.reading.image import shown
 from faceqa.reading.sources import named_images
-from faceqa.verdict.policy import SETTINGS
+from faceqa.verdict.policy import OF_A_FACE
 
 FACE = np.ascontiguousarray(image.load(EXAMPLES / "hopper.jpg")[40:400, 60:420])
 DULL = np.ascontiguousarray(image.load(EXAMPLES / "no_face.jpg")[:160, :160])
@@ -806,9 +806,10 @@ def test_a_file_over_http(kind, demo_address, paths, reference, record):
 
 # --- HTTP -------------------------------------------------------------------------------------------------
 
-SETTING_NAMES = [setting.name for setting in SETTINGS]
-DEFAULTS = [setting.default for setting in SETTINGS]
-GOOD = {"face_size": 300, "ser_fiq": 0.8, "occlusion": 0, "dbcnn": 70}
+SETTING_NAMES = [setting.name for setting in OF_A_FACE]
+DEFAULTS = [setting.default for setting in OF_A_FACE]
+ASKED = [row.name for row in JUDGED if row in TAKEN]
+GOOD = {"face_size": 300, "yaw": 0, "ser_fiq": 0.8, "occlusion": 0, "dbcnn": 70}
 
 
 def called(address: str, name: str, body: bytes) -> tuple[int, str]:
@@ -851,7 +852,7 @@ def data(*values: object) -> bytes:
 def judging(**changed: object) -> bytes:
     """A request to judge a good face under the default policy, with these values changed."""
     known = {**GOOD, **dict(zip(SETTING_NAMES, DEFAULTS, strict=True)), **changed}
-    return data(*(known[name] for name in (*(row.name for row in JUDGED), *SETTING_NAMES)))
+    return data(*(known[name] for name in (*ASKED, *SETTING_NAMES)))
 
 
 REQUESTS = {
@@ -860,12 +861,15 @@ REQUESTS = {
     "a list": ("judge", b"[1, 2]"),
     "no data": ("judge", b"{}"),
     "too few values": ("judge", data(0.8)),
-    "words for numbers": ("judge", judging(face_size="a", ser_fiq="b", occlusion="c", dbcnn="d")),
+    "words for numbers": ("judge", judging(face_size="a", yaw="e", ser_fiq="b", occlusion="c", dbcnn="d")),
     "null for a number": ("judge", judging(ser_fiq=None)),
     "objects for numbers": ("judge", judging(ser_fiq={}, dbcnn=[])),
     "a measure that is NaN": ("judge", judging(ser_fiq=math.nan)),
     "an infinite measure": ("judge", judging(dbcnn=math.inf)),
     "a measure below 0": ("judge", judging(ser_fiq=-0.8)),
+    "a yaw that is NaN": ("judge", judging(yaw=math.nan)),
+    "a yaw beyond a turn": ("judge", judging(yaw=-181)),
+    "a turn below 0 as a limit": ("judge", judging(max_yaw=-1)),
     "a threshold that is NaN": ("judge", judging(ser_fiq_threshold=math.nan)),
     "a threshold below 0": ("judge", judging(ser_fiq_threshold=-1)),
     "weights of 0": ("judge", judging(ser_fiq_weight=0, dbcnn_weight=0)),
@@ -1011,6 +1015,8 @@ POLICIES: Mapping[str, dict[str, float]] = {
     "NaN": {"ser_fiq_threshold": math.nan},
     "infinite": {"cafi_threshold": math.inf},
     "negative": {"max_occlusion": -0.1},
+    "a turn below 0": {"max_yaw": -1.0},
+    "more than half a turn": {"max_yaw": 180.5},
     "above 1": {"ser_fiq_threshold": 1.1},
     "negative weight": {"dbcnn_weight": -1.0},
     "no weight": {"ser_fiq_weight": 0.0, "dbcnn_weight": 0.0},
@@ -1055,10 +1061,13 @@ def test_an_option_that_makes_no_sense(option, tmp_path, record, capsys):
 
 # --- tables -----------------------------------------------------------------------------------------------
 
-HEADING = "image,verdict,cafi,reasons,ser_fiq,dbcnn,occlusion,face_size"
-LINE = "é.jpg,reject,70,low_cafi,0.8,70,0,300"
+HEADING = "image,verdict,cafi,reasons,ser_fiq,dbcnn,occlusion,face_size,yaw"
+LINE = "é.jpg,reject,70,low_cafi,0.8,70,0,300,-3"
 TABLE = f"{HEADING}\n{LINE}\n"
 REFUSED = "bad_table"
+
+FORMULA = re.compile(r"(?:^|,)(?!-[0-9.]+(?:,|$))[=+@-]", re.MULTILINE)
+"""What a spreadsheet would run: a cell that begins like one, and is no number below 0."""
 
 TABLES: Mapping[str, tuple[bytes | Callable[[Path], object], str]] = {
     "plain": (TABLE.encode(), "é.jpg accept"),
@@ -1079,6 +1088,9 @@ TABLES: Mapping[str, tuple[bytes | Callable[[Path], object], str]] = {
     "bytes of no text": (bytes(range(256)) * 20, REFUSED),
     "a measure that is NaN": (TABLE.replace("0.8", "nan").encode(), REFUSED),
     "a measure out of its range": (TABLE.replace("0.8", "7").encode(), REFUSED),
+    "a head turned to its right": (TABLE.replace(",-3", ",-60").encode(), "é.jpg reject"),
+    "a yaw beyond a turn": (TABLE.replace(",-3", ",-181").encode(), REFUSED),
+    "no yaw": (TABLE.replace(",-3", ",").encode(), REFUSED),
     "a word for a measure": (TABLE.replace("0.8", "high").encode(), REFUSED),
     "a folder": (lambda path: path.mkdir(), REFUSED),
     "a missing file": (lambda path: None, REFUSED),
@@ -1101,8 +1113,9 @@ def test_a_table_that_is_judged_again(kind, tmp_path, record, capsys):
         assert not isinstance(content, bytes) or path.read_bytes() == content, "it stays as it was"
     else:
         got = "".join(f"{row.image} {row.verdict}" for row in read_csv(path))
-        assert read_columns(path)[:8] == HEADING.split(",")
-        assert not re.search(r"(?:^|,)[=+@-]", path.read_text(encoding="utf-8"), re.MULTILINE)
+        columns = HEADING.split(",")
+        assert read_columns(path)[: len(columns)] == columns
+        assert not FORMULA.search(path.read_text(encoding="utf-8"))
     record("faceqa rejudge", f"table: {kind}", expected, got)
     assert got == expected
 

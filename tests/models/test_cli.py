@@ -26,7 +26,7 @@ from faceqa.cli.terminal import Screen, printable
 from faceqa.curation.journal import JOURNAL
 from faceqa.curation.run import Run
 from faceqa.curation.table import read_csv, write_csv
-from faceqa.measures.registry import MEASURES, SCORE
+from faceqa.measures.registry import MEASURES, SCORE, TAKEN
 from faceqa.reading.image import NamedImage
 from faceqa.verdict.policy import PRESETS, SETTINGS
 
@@ -52,7 +52,7 @@ def test_the_table_of_the_examples():
     heading, *rows = done.stdout.splitlines()
     assert done.returncode == 0
     taken = [row.title.en for row in (SCORE, *MEASURES) if not row.on_request]
-    assert cells(heading) == ["image", "verdict", *taken, "yaw", "pitch", "roll", "remark"]
+    assert cells(heading) == ["image", "verdict", *taken, "pitch", "roll", "remark"]
     assert len(rows) == len(list(EXAMPLES.glob("*.jpg")))
     assert not CONTROLS.search(done.stdout) and not FRAMES.search(done.stdout)
     assert "no_face: No face was found." in next(row for row in rows if "no_face.jpg" in row)
@@ -275,7 +275,7 @@ def test_measures_on_request_have_columns_when_they_are_asked_for(one_scorer, sc
     heading, line = capsys.readouterr().out.splitlines()
     shown = dict(zip(cells(heading), cells(line), strict=False))
     result = scorer.assess(EXAMPLES / "hopper.jpg")
-    for row in (SCORE, *MEASURES):
+    for row in (SCORE, *TAKEN):
         assert shown[row.title.en] == row.text(getattr(result, row.name)) != "-"
 
 

@@ -13,7 +13,7 @@ from faceqa import cli
 from faceqa.cli.evaluate import RULES
 from faceqa.evaluation.error_discard import DEFAULT_TARGETS, THRESHOLD_RULES
 from faceqa.evaluation.subjects import JOURNAL
-from faceqa.measures.registry import GATED, MEASURES, SCORE
+from faceqa.measures.registry import GATED, SCORE, TAKEN
 
 FILES = ["error_discard.csv", "error_discard.json", "error_discard.svg"]
 PERSON_OF = {"hopper": ("hopper", "hopper_360p", "hopper_mask"), "collins": ("collins", "collins_mask")}
@@ -71,9 +71,10 @@ def test_what_is_written(finished):
     found = summary(finished)
     assert (found["mated_pairs"], found["non_mated_pairs"], found["pictures"]) == (4, 6, 5)
     assert found["errors_at_start"] == 1 and found["failed"] == {}
-    taken = {row.name for row in (SCORE, *MEASURES) if not row.on_request}
-    assert set(found["measures"]) == taken | {"yaw", "confidence"}
-    assert [gate["gate"] for gate in found["gates"]] == [*(row.name for row in (*GATED, SCORE)), "all"]
+    taken = {row.name for row in (SCORE, *TAKEN) if not row.on_request}
+    assert set(found["measures"]) == taken | {"confidence"}
+    gates = [row.name for row in GATED if row in TAKEN]
+    assert [gate["gate"] for gate in found["gates"]] == [*gates, SCORE.name, "all"]
 
 
 def test_the_same_command_again_needs_no_model_and_prints_what_is_written(
@@ -95,7 +96,8 @@ def test_the_same_command_again_needs_no_model_and_prints_what_is_written(
         gains = ["-" if area["gain"] is None else f"{area['gain']:.2f}" for area in measure["areas"]]
         assert line == [measure["title"], *gains, f"{measure['fnmr'][3]['fnmr']:.2%}"]
     shown = [line[:2] for line in lines]
-    limits = [[row.title.en, row.text(row.gate.limit)] for row in (*GATED, SCORE) if row.gate]
+    gates = [row for row in (*GATED, SCORE) if row.module is not None]
+    limits = [[row.title.en, row.text(row.gate.limit)] for row in gates if row.gate]
     assert all(limit in shown for limit in limits)
     assert lines[-1] == [f"written: {finished}/error_discard.svg"]
     assert "Only 1 of 4 mated pairs fail at the start" in captured.err

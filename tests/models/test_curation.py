@@ -186,7 +186,9 @@ def test_another_policy_needs_no_model(finished, tmp_path, no_models):
     (tmp_path / JOURNAL).write_bytes((finished / JOURNAL).read_bytes())
     run = Run.found(tmp_path)
     all_kept = run.publish(
-        Selection(Policy(min_face_size=0, ser_fiq_threshold=0, max_occlusion=1, cafi_threshold=0))
+        Selection(
+            Policy(min_face_size=0, max_yaw=180, ser_fiq_threshold=0, max_occlusion=1, cafi_threshold=0)
+        )
     )
     assert all_kept.accepted == all_kept.faces == 20
     none_kept = run.publish(Selection(Policy(cafi_threshold=100)))
@@ -206,12 +208,12 @@ def test_only_a_runner_that_there_is_runs(album, tmp_path, no_models):
 
 
 def face(cafi: float, ser_fiq: float = 0.8) -> Row:
-    scores = {"face_size": 300.0, "ser_fiq": ser_fiq, "occlusion": 0.0, "dbcnn": cafi}
+    scores = {"face_size": 300.0, "yaw": 0.0, "ser_fiq": ser_fiq, "occlusion": 0.0, "dbcnn": cafi}
     return Row(f"{cafi}.jpg", "reject", cafi=cafi, scores=scores)
 
 
 def test_the_best_are_kept_and_of_equals_the_first():
-    rows = [face(50), face(70), face(60), face(60), face(90, ser_fiq=0.1)]
+    rows = [face(50), face(70), face(60), face(60), face(90, ser_fiq=0.01)]
     kept = list(select(lambda: rows, Selection(Policy(cafi_threshold=0), keep_top=2)))
     assert [row.verdict for row in kept] == ["reject", "accept", "accept", "reject", "reject"]
     assert [row.reasons for row in kept] == [

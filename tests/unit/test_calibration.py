@@ -9,7 +9,7 @@ from faceqa import PRESETS, MeasureError, Measures, Policy, judge, weights
 from faceqa.calibration import load_calibration
 from faceqa.verdict.percentiles import Calibration
 
-GOOD = Measures(face_size=300, ser_fiq=0.8, occlusion=0.02, dbcnn=60.0)
+GOOD = Measures(face_size=300, yaw=0.0, ser_fiq=0.8, occlusion=0.02, dbcnn=60.0)
 MODELS = {role: weights.find(role, "open").name for role in ("detection", "embedding", "face_mask", "iqa")}
 
 
@@ -48,7 +48,7 @@ def test_percentiles_rise_with_the_measures(calibration, ser_fiq, dbcnn):
 
 
 def test_a_face_of_before_a_gate_passes_it_at_any_limit(hundred):
-    """Two of the default gates were not measured when this file was made."""
+    """Three of the default gates were not measured when this file was made."""
     file = {
         "models": MODELS,
         "columns": ["ser_fiq", "dbcnn"],
@@ -56,8 +56,23 @@ def test_a_face_of_before_a_gate_passes_it_at_any_limit(hundred):
     }
     known = Calibration.from_dict(file)
     assert [face.ser_fiq for face in known.populations["photographs"]] == [0.8, 0.4]
-    strictest = Policy(min_face_size=10_000, max_occlusion=0)
-    assert known.pass_rate(strictest) == known.pass_rate(Policy(min_face_size=0, max_occlusion=1)) == 0.5
+    half = Policy(ser_fiq_threshold=0.5)
+    strictest = replace(half, min_face_size=10_000, max_occlusion=0, max_yaw=0)
+    assert known.pass_rate(strictest) == known.pass_rate(half) == 0.5
+    unlevelled = {face.ser_fiq_levelled for face in known.populations["photographs"]}
+    assert unlevelled == {None}, "a levelled value would take the place of SER-FIQ"
+
+
+@given(st.floats(0, 180))
+def test_a_head_turned_to_either_side_counts_in_a_pass_rate(limit):
+    yaws = (-60.0, -20.0, 5.0, 40.0)
+    file = {
+        "models": MODELS,
+        "columns": ["ser_fiq", "dbcnn", "yaw"],
+        "populations": {"photographs": {"faces": [[0.8, 60.0, yaw] for yaw in yaws]}},
+    }
+    rate = Calibration.from_dict(file).pass_rate(Policy(max_yaw=limit))
+    assert rate == sum(abs(yaw) <= limit for yaw in yaws) / 4
 
 
 @pytest.mark.parametrize("face", [[7.0, 60.0], [float("nan"), 60.0]])

@@ -34,24 +34,25 @@ from faceqa.evaluation.recognition import (
     write,
 )
 from faceqa.evaluation.subjects import JOURNAL, Conditions, Subject, measure, read_subjects
-from faceqa.measures.registry import MEASURES, SCORE
+from faceqa.measures.registry import GATED, SCORE, TAKEN
 from faceqa.types import Assessment, Face, Pose
 from faceqa.verdict.policy import Policy
 
-GOOD = {"face_size": 300.0, "ser_fiq": 0.9, "occlusion": 0.0, "dbcnn": 70.0, "dbcnn_unmasked": 60.0}
-FAIR = {"face_size": 200.0, "ser_fiq": 0.8, "occlusion": 0.1, "dbcnn": 60.0, "dbcnn_unmasked": 50.0}
-POOR = {"face_size": 90.0, "ser_fiq": 0.1, "occlusion": 0.4, "dbcnn": 20.0, "dbcnn_unmasked": 10.0}
+GOOD = {"face_size": 300.0, "yaw": -3.0, "ser_fiq": 0.9, "occlusion": 0.0}
+GOOD |= {"dbcnn": 70.0, "dbcnn_unmasked": 60.0}
+FAIR = {"face_size": 200.0, "yaw": 20.0, "ser_fiq": 0.8, "occlusion": 0.1}
+FAIR |= {"dbcnn": 60.0, "dbcnn_unmasked": 50.0}
+POOR = {"face_size": 90.0, "yaw": -50.0, "ser_fiq": 0.04, "occlusion": 0.4}
+POOR |= {"dbcnn": 20.0, "dbcnn_unmasked": 10.0}
 SPACE = "{http://www.w3.org/2000/svg}"
 
 
 def example() -> tuple[list[Pair], dict[str, Subject]]:
     """Four people with two pictures each; the last person's second picture is poor in every measure."""
     pictures = [f"{person}/{number}.jpg" for person in "abcd" for number in (1, 2)]
-    subjects = {
-        picture: Subject(GOOD, -3.0, 0.9, np.eye(4)[index // 2]) for index, picture in enumerate(pictures)
-    }
-    subjects["a/1.jpg"] = replace(subjects["a/1.jpg"], scores=FAIR, yaw=20.0, confidence=0.8)
-    subjects["d/2.jpg"] = Subject(POOR, -50.0, 0.7, np.array([1.0, 0, 0, 0.5]))
+    subjects = {picture: Subject(GOOD, 0.9, np.eye(4)[index // 2]) for index, picture in enumerate(pictures)}
+    subjects["a/1.jpg"] = replace(subjects["a/1.jpg"], scores=FAIR, confidence=0.8)
+    subjects["d/2.jpg"] = Subject(POOR, 0.7, np.array([1.0, 0, 0, 0.5]))
     return folder_pairs(people_of(pictures)), subjects
 
 
@@ -157,10 +158,10 @@ def face_at(x: float, **others) -> Assessment:
 def test_the_face_nearest_to_the_centre_is_the_persons():
     largest = face_at(30, face_index=0, scores={"ser_fiq": 0.9}, pose=Pose(1.0, 0.0, 0.0))
     middle = face_at(
-        55, face_index=1, scores=FAIR, pose=Pose(-7.0, 0.0, 0.0), embedding=np.ones(3, np.float32)
+        55, face_index=1, scores=FAIR, pose=Pose(20.0, 0.0, 0.0), embedding=np.ones(3, np.float32)
     )
     found = Subject.of([largest, middle, face_at(90)])
-    assert (found.scores, found.yaw, found.confidence, found.error) == (FAIR, -7.0, 0.9, None)
+    assert (found.scores, found.confidence, found.error) == (FAIR, 0.9, None)
     assert vector_of(found).tolist() == [1, 1, 1]
     assert found.measures == Subject.of([middle]).measures is not None
 
@@ -184,7 +185,7 @@ class Stand:
                 raise KeyboardInterrupt
             self.seen.append(source.name)
             vector = np.array([len(self.seen), 0.1], np.float32)
-            result = face_at(50, scores=FAIR, pose=Pose(0.25, 0.0, 0.0), embedding=vector)
+            result = face_at(50, scores=FAIR, pose=Pose(20.0, 0.0, 0.0), embedding=vector)
             yield [[replace(result, image=source.name)]]
 
 
@@ -202,7 +203,7 @@ def test_what_was_measured_is_read_as_it_was(tmp_path):
     assert list(found) == list(PICTURES)
     assert [float(vector_of(subject)[0]) for subject in found.values()] == [1, 2, 3, 4]
     one = found["한.jpg"]
-    assert (one.scores, one.yaw, one.confidence, one.error) == (FAIR, 0.25, 0.9, None)
+    assert (one.scores, one.confidence, one.error) == (FAIR, 0.9, None)
     assert vector_of(one).dtype == np.float32 and vector_of(one)[1] == np.float32(0.1)
 
 
@@ -284,15 +285,15 @@ def test_every_measure_is_a_candidate_and_finds_the_poor_picture_in_its_own_dire
     pairs, subjects = example()
     policy = Policy(ser_fiq_weight=1.0)
     found = evaluated(pairs, subjects, measures=candidates(policy, unmasked=True))
-    assert set(found.results) == {row.name for row in (SCORE, *MEASURES)} | {"yaw", "confidence"}
+    assert set(found.results) == {row.name for row in (SCORE, *TAKEN)} | {"confidence"}
     assert (found.mated, found.non_mated, found.pictures, found.without_embedding) == (4, 24, 8, 0)
     for name, result in found.results.items():
         curve = result.curve
         assert (curve.errors, curve.discarded.tolist()) == (1, [0, 0.25, 0.5]), name
         assert curve.fnmr.tolist() == [0.25, 0, 0]
-        row = next((row for row in MEASURES if row.name == name), None)
+        row = next((row for row in TAKEN if row.name == name), None)
         if row is not None:
-            limits = [FAIR[name], GOOD[name]]
+            limits = [abs(scores[name]) if row.signed else scores[name] for scores in (FAIR, GOOD)]
             assert [result.limit(step) for step in range(3)] == [None, *limits]
     assert [found.results["yaw"].limit(step) for step in range(3)] == [None, 20, 3]
     score = found.results[SCORE.name]
@@ -300,14 +301,14 @@ def test_every_measure_is_a_candidate_and_finds_the_poor_picture_in_its_own_dire
 
 
 def test_measures_on_request_are_evaluated_on_request():
-    extra = {row.name for row in MEASURES if row.on_request}
+    extra = {row.name for row in TAKEN if row.on_request}
     without, with_them = ({each.name for each in candidates(Policy(), asked)} for asked in (False, True))
     assert extra and with_them - without == extra
 
 
 def test_a_new_row_of_the_registry_is_evaluated(monkeypatch):
-    toy = replace(MEASURES[0], name="toy", higher_is_better=False, gate=None)
-    monkeypatch.setattr(recognition, "MEASURES", (*MEASURES, toy))
+    toy = replace(TAKEN[0], name="toy", higher_is_better=False, gate=None)
+    monkeypatch.setattr(recognition, "TAKEN", (*TAKEN, toy))
     pairs, subjects = example()
     for name, subject in subjects.items():
         subjects[name] = replace(subject, scores={**subject.scores, "toy": float(name == "d/2.jpg")})
@@ -315,10 +316,15 @@ def test_a_new_row_of_the_registry_is_evaluated(monkeypatch):
 
 
 def test_a_row_of_the_registry_takes_the_place_of_what_is_known_beside_it(monkeypatch):
-    row = replace(MEASURES[0], name="yaw", gate=None)
-    monkeypatch.setattr(recognition, "MEASURES", (*MEASURES, row))
+    row = replace(TAKEN[0], name="confidence", gate=None)
+    monkeypatch.setattr(recognition, "TAKEN", (*TAKEN, row))
+    (confidence,) = (each for each in candidates(Policy()) if each.name == "confidence")
+    assert confidence.value(Subject({"confidence": 7.0}, 0.3)) == 7
+
+
+def test_of_a_signed_measure_only_the_size_counts():
     (yaw,) = (each for each in candidates(Policy()) if each.name == "yaw")
-    assert yaw.value(Subject({"yaw": 7.0}, yaw=-3.0)) == 7
+    assert yaw.quality(Subject({"yaw": -7.0})) == yaw.quality(Subject({"yaw": 7.0})) == -7
 
 
 def test_the_best_measure_comes_first():
@@ -350,11 +356,13 @@ def test_what_each_gate_discards_by_hand():
     pairs, subjects = example()
     policy = Policy(cafi_threshold=75, ser_fiq_weight=1)  # GOOD has 80, FAIR 70: its pair leaves, too
     gates = {gate.gate: gate for gate in evaluated(pairs, subjects, policy=policy).gates}
-    ser_fiq, score, all_of_them = gates["ser_fiq"], gates[SCORE.name], gates["all"]
-    assert (ser_fiq.limit, ser_fiq.discarded, ser_fiq.errors_discarded, ser_fiq.fnmr) == (0.5, 0.25, 1, 0)
+    assert list(gates) == [*(row.name for row in GATED if row in TAKEN), SCORE.name, "all"]
+    ser_fiq, yaw, score, all_of_them = (gates[name] for name in ("ser_fiq", "yaw", SCORE.name, "all"))
+    assert (ser_fiq.limit, ser_fiq.discarded, ser_fiq.errors_discarded, ser_fiq.fnmr) == (0.05, 0.25, 1, 0)
+    assert (yaw.limit, yaw.discarded, yaw.errors_discarded, yaw.fnmr) == (45, 0.25, 1, 0)
     assert (score.limit, score.discarded, score.fnmr) == (75, 0.5, 0)
     assert (all_of_them.limit, all_of_them.discarded) == (None, 0.5)
-    lenient = Policy(ser_fiq_threshold=0, max_occlusion=1, min_face_size=0, cafi_threshold=0)
+    lenient = Policy(ser_fiq_threshold=0, max_yaw=180, max_occlusion=1, min_face_size=0, cafi_threshold=0)
     kept = evaluated(pairs, subjects, policy=lenient).gates
     assert {(gate.discarded, gate.errors_discarded, gate.fnmr) for gate in kept} == {(0, 0, 0.25)}
     del subjects["a/1.jpg"], subjects["b/1.jpg"], subjects["c/1.jpg"]

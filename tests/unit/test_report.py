@@ -33,15 +33,17 @@ from faceqa.verdict.judge import cafi
 from faceqa.verdict.policy import SETTINGS, Policy
 from faceqa.verdict.reasons import WORDINGS, gate_reason
 
+BY_NAME = {row.name: row for row in MEASURES}
+
 VOID = {"meta", "link", "input", "img"}
 
 HOSTILE = "<img src=x onerror=alert(1)>'\"&.jpg"
 CLOSING = "</script><script>alert(2)</script><!--.jpg"
 
 
-def face(name: str, ser_fiq=0.8, dbcnn=60.0, occlusion=0.02, face_size=300.0, **others) -> Row:
-    scores = {"face_size": face_size, "ser_fiq": ser_fiq, "occlusion": occlusion, "dbcnn": dbcnn}
-    known = {"yaw": -3.0, "pitch": 2.0, "roll": -0.2, "inter_eye_distance": 81.0, "confidence": 0.9}
+def face(name: str, ser_fiq=0.8, dbcnn=60.0, occlusion=0.02, face_size=300.0, yaw=-3.0, **others) -> Row:
+    scores = {"face_size": face_size, "yaw": yaw, "ser_fiq": ser_fiq, "occlusion": occlusion, "dbcnn": dbcnn}
+    known = {"pitch": 2.0, "roll": -0.2, "inter_eye_distance": 81.0, "confidence": 0.9}
     size = {"width": 640, "height": 480, "faces_found": 1}
     return Row(name, "accept", scores=scores, **{"face_index": 0, **known, **size, **others})
 
@@ -64,6 +66,7 @@ def many(count: int, seed: int = 0) -> list[Row]:
             dbcnn=round(float(random.normal(58, 9)), 2),
             occlusion=round(float(random.beta(1, 9)), 4),
             face_size=round(float(random.uniform(80, 900)), 1),
+            yaw=round(float(random.normal(0, 30)), 1),
         )
         for number in range(count)
     ]
@@ -74,7 +77,7 @@ MIXED = [
     face("album/fair.jpg", dbcnn=60.5),
     face("album/soft.jpg", dbcnn=55.49),
     face("album/worse.jpg", dbcnn=31.0),
-    face("album/masked.jpg", occlusion=0.4375, ser_fiq=0.31),
+    face("album/masked.jpg", occlusion=0.4375, ser_fiq=0.031),
     faceless("album/tree.jpg"),
     unreadable("album/broken.jpg"),
 ]
@@ -199,10 +202,11 @@ def test_it_speaks_the_words_of_the_app_and_tells_the_thresholds(tmp_path, langu
     page = page_of(path, language)
     assert f'<html lang="{language}">' in path.read_text(encoding="utf-8")
     for setting in SETTINGS:
-        assert setting.label.in_language(language) in page.text
+        shown = setting.measure.module is not None  # the others belong to data sets that are levelled
+        assert (setting.label.in_language(language) in page.text) == shown
         assert setting.name not in page.text
     percent = "30.5%" if language == "ko" else "30.5 %"
-    assert all(f" {limit} " in page.text for limit in ("112 px", "0.5", percent, "55.25"))
+    assert all(f" {limit} " in page.text for limit in ("112 px", "45°", "0.05", percent, "55.25"))
     for code in ("occluded", "low_cafi", "no_face", "unreadable_image"):
         words = WORDINGS[code]
         assert words.short.in_language(language) in page.text and code not in page.text
@@ -368,11 +372,16 @@ def test_histograms_count_every_face_on_its_side_of_the_limit():
         scale, bins = histogram["scale"], histogram["bins"]
         values = [row.cafi if scale["name"] == SCORE.name else row.scores[scale["name"]] for row in rows]
         known = [value for value in values if value is not None]
+        if scale["name"] in BY_NAME and BY_NAME[scale["name"]].signed:
+            known = [abs(value) for value in known]
+            assert scale["low"] == 0
         assert len(bins) == BINS and sum(map(sum, bins)) == len(known)
         assert sum(count for count, _ in bins) == kept
         assert histogram["numbers"]["mean"] == pytest.approx(np.mean(known), abs=1e-4)
         if scale["name"] == "ser_fiq":
-            expected = np.histogram(known, bins=BINS, range=(scale["low"], scale["high"]))[0]
+            whole = np.round(np.multiply(known, 10_000))  # so an edge is met exactly
+            ends = (10_000 * scale["low"], 10_000 * scale["high"])
+            expected = np.histogram(whole, bins=BINS, range=ends)[0]
             assert [sum(pair) for pair in bins] == expected.tolist()
     assert [one["scale"]["name"] for one in data["histograms"]] == [
         SCORE.name,
@@ -584,16 +593,48 @@ def test_a_reason_filters_and_a_click_says_why(visit, tmp_path, language):
     assert list(verdicts(page)) == ["album/masked.jpg"]
     page.click(".face")
     told = page.inner_text("#one")
-    for code, value, limit in (("low_ser_fiq", 0.31, 0.5), ("occluded", 0.4375, 0.25)):
+    for code, value, limit in (("low_ser_fiq", 0.031, 0.05), ("occluded", 0.4375, 0.25)):
         reason = gate_reason(code, value, limit, language)
         assert reason.message in told and reason.advice in told
-    assert MEASURES[2].text(0.4375, language) in told and WORDINGS["low_cafi"].short[0] not in told
+    assert BY_NAME["occlusion"].text(0.4375, language) in told and WORDINGS["low_cafi"].short[0] not in told
     page.keyboard.press("Escape")
     page.select_option("#why", "")
     page.select_option("#show", "error")
     page.click(".face")
     words = WORDINGS["unreadable_image"].message.ko if language == "ko" else "The file is cut off."
     assert words in page.inner_text("#one")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("yaw", [60.0, -60.0])
+def test_a_head_turned_to_either_side_is_told_alike(visit, tmp_path, language, yaw):
+    page = visit(written(tmp_path, [*MIXED, face("album/turned.jpg", yaw=yaw)]))
+    page.click(f"[data-language={language}]")
+    page.click("[data-reason=turned_away]")
+    assert list(verdicts(page)) == ["album/turned.jpg"]
+    page.click(".face")
+    reason = gate_reason("turned_away", 60.0, 45.0, language)
+    told = page.inner_text("#one")
+    assert reason.message in told and reason.advice in told
+    assert BY_NAME["yaw"].text(yaw, language).lstrip("-") in told
+    line = page.locator("#one tr", has_text=BY_NAME["yaw"].title.in_language(language))
+    assert line.locator("td.fails").count() == 1
+
+
+def levelled(row: Row, value: float) -> Row:
+    return replace(row, scores={**row.scores, "ser_fiq_levelled": value})
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_levelled_run_tells_its_gate(tmp_path, language):
+    rows = [levelled(face("a.jpg", ser_fiq=0.01), 0.9), levelled(face("b.jpg", ser_fiq=0.8), 0.1)]
+    page = page_of(written(tmp_path, rows, language=language), language)
+    assert [entry["reasons"] for entry in page.entries] == [[], ["low_ser_fiq_levelled"]]
+    row = BY_NAME["ser_fiq_levelled"]
+    assert row.gate is not None
+    for words in (row.title, row.gate.label, WORDINGS["low_ser_fiq_levelled"].short):
+        assert words.in_language(language) in page.text
 
 
 @pytest.mark.browser
@@ -608,7 +649,8 @@ def test_faces_sort_by_every_measure_and_by_name(visit, tmp_path):
         known = {one.image: one.cafi if row is SCORE else one.scores.get(row.name) for one in faces}
         values = [known[name] for name in verdicts(page)]
         ranked = [value for value in values if value is not None]
-        assert ranked == sorted(ranked, reverse=row.higher_is_better)
+        goodness = [abs(value) if row.signed else value for value in ranked]
+        assert goodness == sorted(goodness, reverse=row.higher_is_better)
         assert values[len(ranked) :] == [None] * (len(faces) - len(ranked))
     page.select_option("#sort", "name")
     page.click("#reverse")

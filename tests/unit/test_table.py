@@ -28,7 +28,7 @@ GOOD = Assessment(
     480,
     verdict="accept",
     cafi=65.04,
-    scores={"face_size": 140.1, "ser_fiq": 0.7491, "occlusion": 0.0123, "dbcnn": 65.04},
+    scores={"face_size": 140.1, "yaw": -3.1, "ser_fiq": 0.7491, "occlusion": 0.0123, "dbcnn": 65.04},
     pose=Pose(-3.1, 2.0, 0.4),
     face=FACE,
     face_index=0,
@@ -51,18 +51,22 @@ def test_a_row_holds_what_the_verdict_rests_on():
     good, without, _ = ROWS
     assert tuple(good.cells()) == NAMES
     assert good.measures == GOOD.measures
-    assert (good.yaw, good.scores["face_size"], good.box) == (-3.1, 140.1, (10.0, 20.0, 130.1, 160.1))
+    assert (good.scores["yaw"], good.pitch, good.roll) == (-3.1, 2.0, 0.4)
+    assert (good.scores["face_size"], good.box) == (140.1, (10.0, 20.0, 130.1, 160.1))
     assert without.measures is None and without.reasons == ("no_face",)
 
 
 def test_every_measure_is_a_column_of_numbers():
     assert all(KINDS[row.name] is float for row in MEASURES)
-    assert "dbcnn_unmasked" not in NEEDED, "a table without what is taken on request is judged again, too"
+    asked = {row.name for row in MEASURES if row.on_request}
+    assert asked == {"dbcnn_unmasked", "ser_fiq_levelled"}
+    assert not asked & NEEDED, "a table without what is taken on request is judged again, too"
+    assert "yaw" in NEEDED and NAMES.count("yaw") == 1
 
 
 def test_a_row_that_lacks_a_measure_cannot_be_judged():
     scores = {name: value for name, value in ROWS[0].scores.items() if name != "occlusion"}
-    with pytest.raises(MeasureError, match="lacks occlusion"):
+    with pytest.raises(MeasureError, match="lack occlusion"):
         replace(ROWS[0], scores=scores).judged(Policy())
 
 
@@ -97,7 +101,9 @@ def test_no_cell_is_a_formula_and_every_name_comes_back(tmp_path_factory, name):
     assert again.image == name
 
 
-@pytest.mark.parametrize("policy", [Policy(), Policy(cafi_threshold=70), Policy(ser_fiq_threshold=0.8)])
+@pytest.mark.parametrize(
+    "policy", [Policy(), Policy(cafi_threshold=70), Policy(ser_fiq_threshold=0.8), Policy(max_yaw=3)]
+)
 def test_a_row_is_judged_like_its_assessment(policy):
     good, without, error = ROWS
     verdict = judge(GOOD.measures, policy)
@@ -137,7 +143,19 @@ def test_parquet_is_written_in_groups(tmp_path, monkeypatch):
     assert parquet.read_table(tmp_path / "scores.parquet").num_rows == 3
 
 
-HEADING = "image,verdict,cafi,reasons,ser_fiq,dbcnn,occlusion,face_size\n"
+def test_a_levelled_row_comes_back_and_its_gate_counts(tmp_path):
+    levelled = replace(ROWS[0], scores={**ROWS[0].scores, "ser_fiq_levelled": 0.15})
+    path = tmp_path / "scores.csv"
+    write_csv([levelled], path)
+    (again,) = read_csv(path)
+    assert again == levelled
+    strict = Policy(ser_fiq_threshold=1)
+    assert again.judged(strict).reasons == ("low_ser_fiq_levelled",)
+    assert again.judged(replace(strict, ser_fiq_levelled_threshold=0.15)).verdict == "accept"
+    assert ROWS[0].judged(strict).reasons == ("low_ser_fiq",)
+
+
+HEADING = "image,verdict,cafi,reasons,ser_fiq,dbcnn,occlusion,face_size,yaw\n"
 
 
 @pytest.mark.parametrize(
@@ -145,9 +163,12 @@ HEADING = "image,verdict,cafi,reasons,ser_fiq,dbcnn,occlusion,face_size\n"
     [
         "",
         "image,verdict\na.jpg,accept\n",
-        f"{HEADING}a,accept,,,high,1,1,1\n",
-        f"{HEADING}a,accept,,,7,1,1,1\n",
-        f"{HEADING}a,accept,,,0.5,,,\n",
+        f"{HEADING}a,accept,,,high,1,1,1,1\n",
+        f"{HEADING}a,accept,,,7,1,1,1,1\n",
+        f"{HEADING}a,accept,,,0.5,,,,\n",
+        f"{HEADING}a,accept,,,0.5,1,1,1,\n",
+        f"{HEADING}a,accept,,,0.5,1,1,1,nan\n",
+        f"{HEADING}a,accept,,,0.5,1,1,1,200\n",
     ],
 )
 def test_what_is_no_table_is_refused(tmp_path, content):

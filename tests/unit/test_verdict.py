@@ -2,7 +2,7 @@ import math
 from dataclasses import asdict, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from faceqa import PRESETS, Assessment, MeasureError, Measures, Policy, PolicyError, Reason, judge, rejudge
@@ -12,7 +12,7 @@ from faceqa.verdict.judge import cafi
 from faceqa.verdict.policy import SETTINGS
 from faceqa.verdict.reasons import WORDINGS, gate_reason, in_language
 
-GOOD = Measures(ser_fiq=0.749, dbcnn=65.04, occlusion=0.02, face_size=270)
+GOOD = Measures(ser_fiq=0.749, dbcnn=65.04, occlusion=0.02, face_size=270, yaw=-3.0)
 
 measures = st.builds(
     Measures,
@@ -20,12 +20,16 @@ measures = st.builds(
     dbcnn=st.floats(0, 100),
     occlusion=st.floats(0, 1),
     face_size=st.floats(0, 5000),
+    yaw=st.floats(-180, 180),
+    ser_fiq_levelled=st.none() | st.floats(0, 1),
 )
 weights = st.floats(0, 100)
 policies = st.builds(
     Policy,
     min_face_size=st.floats(0, 5000),
+    max_yaw=st.floats(0, 180),
     ser_fiq_threshold=st.floats(0, 1),
+    ser_fiq_levelled_threshold=st.floats(0, 1),
     max_occlusion=st.floats(0, 1),
     cafi_threshold=st.floats(0, 100),
     ser_fiq_weight=weights,
@@ -43,20 +47,24 @@ def codes(verdict) -> list[str]:
 )
 def test_the_reference_systems_examples(ser_fiq, dbcnn, decision, score):
     """The table of the reference system (2022): high and low quality, surgical mask."""
-    verdict = judge(replace(GOOD, ser_fiq=ser_fiq, dbcnn=dbcnn), Policy(cafi_threshold=50))
+    policy = replace(PRESETS["reference"], cafi_threshold=50)
+    verdict = judge(replace(GOOD, ser_fiq=ser_fiq, dbcnn=dbcnn), policy)
     assert (verdict.decision, verdict.cafi) == (decision, score)
 
 
 @pytest.mark.parametrize(
     ("spoilt", "expected"),
     [
-        ({"ser_fiq": 0.4999}, ["low_ser_fiq"]),
+        ({"ser_fiq": 0.0499}, ["low_ser_fiq"]),
+        ({"yaw": 45.1}, ["turned_away"]),
+        ({"yaw": -45.1}, ["turned_away"]),
+        ({"ser_fiq_levelled": 0.1999}, ["low_ser_fiq_levelled"]),
         ({"occlusion": 0.9}, ["occluded"]),
         ({"face_size": Policy().min_face_size - 0.1}, ["face_too_small"]),
         ({"dbcnn": 3.0}, ["low_cafi"]),
         (
-            {"ser_fiq": 0.1, "occlusion": 0.9, "face_size": 40, "dbcnn": 3.0},
-            ["face_too_small", "low_ser_fiq", "occluded"],
+            {"ser_fiq": 0.01, "occlusion": 0.9, "face_size": 40, "dbcnn": 3.0, "yaw": -90},
+            ["face_too_small", "turned_away", "low_ser_fiq", "occluded"],
         ),
     ],
 )
@@ -73,9 +81,55 @@ def test_no_face_is_a_rejection_without_a_score():
 
 
 def test_a_value_at_its_threshold_passes():
-    policy = Policy(min_face_size=90, ser_fiq_threshold=0.6, max_occlusion=0.2, cafi_threshold=40)
-    at_the_limits = Measures(face_size=90, ser_fiq=0.6, occlusion=0.2, dbcnn=40)
-    assert judge(at_the_limits, policy).decision == "accept"
+    policy = Policy(
+        min_face_size=90,
+        max_yaw=30,
+        ser_fiq_threshold=0.6,
+        ser_fiq_levelled_threshold=0.4,
+        max_occlusion=0.2,
+        cafi_threshold=40,
+    )
+    for yaw in (30, -30):
+        at_the_limits = Measures(face_size=90, yaw=yaw, ser_fiq=0.6, occlusion=0.2, dbcnn=40)
+        assert judge(at_the_limits, policy).decision == "accept"
+        assert judge(replace(at_the_limits, ser_fiq_levelled=0.4), policy).decision == "accept"
+
+
+@pytest.mark.parametrize("yaw", [60.0, -60.0])
+def test_a_head_turned_away_is_told_without_its_side(yaw):
+    english, korean = (judge(replace(GOOD, yaw=yaw), Policy(), language).reasons for language in LANGUAGES)
+    assert [reason.code for reason in (*english, *korean)] == ["turned_away"] * 2
+    assert "turned by 60° to the side; at most 45° may be" in english[0].message
+    assert "60° 돌아가 있습니다. 최대 45°" in korean[0].message
+    assert english[0].values == korean[0].values == {"value": 60.0, "limit": 45.0}
+    assert english[0].advice and korean[0].advice
+
+
+@given(measures, policies)
+def test_the_side_to_which_a_head_is_turned_does_not_matter(face, policy):
+    assert judge(face, policy) == judge(replace(face, yaw=-face.yaw), policy)
+
+
+@given(measures, policies)
+def test_the_levelled_gate_rules_in_the_place_of_its_own(face, policy):
+    verdict = judge(face, policy)
+    if face.ser_fiq_levelled is None:
+        assert "low_ser_fiq_levelled" not in codes(verdict)
+        assert ("low_ser_fiq" in codes(verdict)) == (face.ser_fiq < policy.ser_fiq_threshold)
+    else:
+        low = face.ser_fiq_levelled < policy.ser_fiq_levelled_threshold
+        assert ("low_ser_fiq_levelled" in codes(verdict)) == low
+        assert "low_ser_fiq" not in codes(verdict)
+        assert verdict == judge(face, replace(policy, ser_fiq_threshold=1 - policy.ser_fiq_threshold))
+
+
+def test_levelling_changes_a_gate_and_not_the_score():
+    policy = PRESETS["balanced"]
+    raw, levelled = replace(GOOD, ser_fiq=0.6), replace(GOOD, ser_fiq=0.6, ser_fiq_levelled=0.95)
+    assert cafi(raw, policy) == cafi(levelled, policy)
+    strict = replace(policy, ser_fiq_threshold=0.7)
+    assert codes(judge(raw, strict)) == ["low_ser_fiq"]
+    assert judge(levelled, strict).decision == "accept"
 
 
 @given(measures, policies)
@@ -98,10 +152,14 @@ def test_cafi_lies_between_its_two_parts(face, policy):
     assert 0 <= score <= 100
 
 
-@given(measures, policies, st.sampled_from(["ser_fiq", "dbcnn", "occlusion", "face_size"]), st.floats(0, 1))
+BEST = {"ser_fiq": 1, "ser_fiq_levelled": 1, "dbcnn": 100, "occlusion": 0, "face_size": 5000, "yaw": 0}
+
+
+@given(measures, policies, st.sampled_from(list(BEST)), st.floats(0, 1))
 def test_a_better_face_is_never_judged_worse(face, policy, name, step):
-    best = {"ser_fiq": 1, "dbcnn": 100, "occlusion": 0, "face_size": 5000}[name]
-    better = replace(face, **{name: getattr(face, name) + step * (best - getattr(face, name))})
+    value = getattr(face, name)
+    assume(value is not None)
+    better = replace(face, **{name: value + step * (BEST[name] - value)})
     before, after = judge(face, policy), judge(better, policy)
     if before.decision == "accept":
         assert after.decision == "accept"
@@ -135,6 +193,10 @@ def test_the_extreme_weights_are_the_two_measures(face):
         {"ser_fiq_threshold": -0.1},
         {"ser_fiq_threshold": 1.1},
         {"max_occlusion": 2},
+        {"max_yaw": -1},
+        {"max_yaw": 181},
+        {"max_yaw": math.nan},
+        {"ser_fiq_levelled_threshold": 1.1},
         {"cafi_threshold": math.nan},
         {"dbcnn_weight": math.inf},
         {"ser_fiq_weight": 0, "dbcnn_weight": 0},
@@ -153,6 +215,10 @@ def test_a_policy_out_of_range_is_refused(setting):
         ("ser_fiq", 1.01),
         ("occlusion", -0.1),
         ("face_size", -1),
+        ("yaw", -181),
+        ("yaw", 181),
+        ("ser_fiq_levelled", -0.1),
+        *((row.name, None) for row in JUDGED if not row.on_request),
     ],
 )
 def test_a_measure_out_of_range_never_reaches_a_verdict(name, value):
@@ -161,12 +227,27 @@ def test_a_measure_out_of_range_never_reaches_a_verdict(name, value):
     assert caught.value.code == "bad_measure"
 
 
-def test_the_presets_get_stricter():
-    assert PRESETS["reference"] == Policy()
-    reference, strict = PRESETS["reference"], PRESETS["strict"]
-    assert strict.ser_fiq_threshold > reference.ser_fiq_threshold
-    assert strict.max_occlusion < reference.max_occlusion
-    assert strict.cafi_threshold > reference.cafi_threshold
+def test_the_default_is_fair_and_strict_asks_for_more():
+    assert list(PRESETS) == ["fair", "strict", "balanced", "reference"]
+    fair, strict = PRESETS["fair"], PRESETS["strict"]
+    assert fair == Policy()
+    assert (fair.ser_fiq_threshold, fair.max_yaw) == (0.05, 45)
+    assert strict.ser_fiq_threshold == fair.ser_fiq_threshold, "by no preset of ours the person decides"
+    assert strict.max_yaw < fair.max_yaw
+    assert strict.max_occlusion < fair.max_occlusion
+    assert strict.cafi_threshold > fair.cafi_threshold
+
+
+def test_the_reference_is_the_published_gate():
+    """SER-FIQ of 0.5 at least, a score of picture quality alone, and no gate for the pose."""
+    reference = PRESETS["reference"]
+    fair = replace(reference, ser_fiq_threshold=0.05, max_yaw=45)
+    assert (reference.ser_fiq_threshold, fair) == (0.5, PRESETS["fair"])
+    assert (reference.ser_fiq_weight, reference.dbcnn_weight) == (0, 1)
+    profile = replace(GOOD, yaw=-90)
+    assert judge(profile, reference).decision == "accept"
+    assert codes(judge(replace(profile, ser_fiq=0.4999), reference)) == ["low_ser_fiq"]
+    assert judge(replace(GOOD, ser_fiq=0.4999), PRESETS["fair"]).decision == "accept"
 
 
 def test_every_reason_is_worded_in_every_language():
@@ -196,6 +277,9 @@ def test_a_reason_keeps_its_numbers_in_another_language():
         ("low_cafi", 54.99, 55.5, "CAFI 55, below 55.5"),
         ("occluded", 0.2501, 0.25, "25.01 % of the face is covered; at most 25 %"),
         ("occluded", 0.4292, 0.25, "42.9 % of the face is covered; at most 25 %"),
+        ("turned_away", 45.04, 45.0, "by 45.04° to the side; at most 45°"),
+        ("turned_away", 71.3, 45.0, "by 71.3° to the side; at most 45°"),
+        ("low_ser_fiq_levelled", 0.0812, 0.2, "levelled SER-FIQ is 0.0812, below 0.2"),
         ("face_too_small", 96.0, 112.0, "96 px long; at least 112"),
         ("not_among_best", 1234.0, 1000.0, "number 1234 by its CAFI; only the best 1000"),
     ],
@@ -244,6 +328,9 @@ def test_a_row_is_consistent(row):
         left, right, step = row.gate.slider
         assert left <= row.gate.limit <= right and 0 < step < right - left
         assert row.passes(row.gate.limit, row.gate.limit)
+        assert row.passes(-row.gate.limit, row.gate.limit) == (row.signed or not row.higher_is_better)
+    assert not row.signed or row.lowest == -row.highest
+    assert row.replaces is None or (row.on_request and row.replaces in {other.name for other in GATED})
     assert "{" not in row.text(row.axis[1]) and row.text(None) == "-"
 
 
@@ -252,6 +339,7 @@ def test_a_value_is_told_in_its_unit():
     assert told["face_size"] == ("250 px", "250 px")
     assert told["occlusion"] == ("25.0 %", "25.0%")
     assert told["ser_fiq"] == ("0.25", "0.25")
+    assert told["yaw"] == ("22°", "22°")
 
 
 def test_the_policy_has_a_setting_for_every_gate_and_weight():

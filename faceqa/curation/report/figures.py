@@ -145,9 +145,10 @@ class Collecting:
         """Count a row; one without a face counts for nothing."""
         if not row.scores:
             return
-        for name, values in self._values.items():
-            value = row.cafi if name == SCORE.name else row.scores.get(name)
-            values.append(math.nan if value is None else value)
+        for one, values in zip(DRAWN, self._values.values(), strict=True):
+            value = row.cafi if one is SCORE else row.scores.get(one.name)
+            size = abs(value) if value is not None and one.signed else value
+            values.append(math.nan if size is None else size)
         judged = row.measures
         self._scores.append(math.nan if judged is None else cafi(judged, self._policy))
         self._kept.append(row.verdict == "accept")
@@ -283,7 +284,7 @@ def _numbers(values: np.ndarray) -> dict[str, float]:
 
 
 def _ends(row: Measure, values: np.ndarray) -> tuple[float, float]:
-    """The ends of an axis: the measure's own, but others where a metric brings a scale of its own along."""
+    low, high = (0, row.axis[1]) if row.signed else row.axis
     low, high = row.axis
     if len(values):
         most, least = float(values.max()), float(values.min())

@@ -239,6 +239,7 @@ def _measure(row: Measure, policy: Policy) -> dict[str, Any]:
         "unit": row.unit,
         "shown": row.shown,
         "higher_is_better": row.higher_is_better,
+        "signed": row.signed,
         "limit": row.gate and getattr(policy, row.gate.setting),
     }
 

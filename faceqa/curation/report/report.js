@@ -32,6 +32,12 @@
 
   const valueOf = (face, scale) => (scale === score ? face.score : face.values[measures.indexOf(scale)]);
 
+  /* Of a signed measure only the size is good or bad. */
+  function sizeOf(face, scale) {
+    const value = valueOf(face, scale) ?? null;
+    return scale.signed && value !== null ? Math.abs(value) : value;
+  }
+
   /* The threshold in force: the run's, or the one that is tried. */
   const threshold = () => state.tried ?? score.limit;
 
@@ -77,7 +83,7 @@
     const scale = SCALES.find((one) => one.name === measure);
     if (!scale) return /\{/.test(words(sentence)) ? words(short) : words(sentence);
     const limit = scale === score ? threshold() : scale.limit;
-    const value = readable(valueOf(face, scale), limit);
+    const value = readable(sizeOf(face, scale), limit);
     const numbers = {value, limit, value_percent: 100 * value, limit_percent: 100 * limit};
     return words(sentence).replace(/\{(\w+):g\}/g, (_, name) => String(Number(numbers[name].toPrecision(6))));
   }
@@ -139,7 +145,7 @@
     if (!scale) return [...faces].sort((a, b) => sign * (collator.compare(a.image, b.image) || a.order - b.order));
     const best = scale.higher_is_better ? -1 : 1;
     return [...faces].sort((a, b) => {
-      const [x, y] = [valueOf(a, scale), valueOf(b, scale)];
+      const [x, y] = [sizeOf(a, scale), sizeOf(b, scale)];
       if (x === null || y === null) return (x === null) - (y === null) || a.order - b.order;
       return sign * best * (x - y) || a.order - b.order;
     });
@@ -244,7 +250,7 @@
       const value = valueOf(face, scale), limit = scale === score ? threshold() : scale.limit;
       const read = faceqaFigures.reading(scale, value, state.language);
       if (limit === null) return line(words(scale.title), read);
-      const passes = scale.higher_is_better ? value >= limit : value <= limit;
+      const passes = scale.higher_is_better ? sizeOf(face, scale) >= limit : sizeOf(face, scale) <= limit;
       const bound = say(scale.higher_is_better ? "at_least" : "at_most", {limit: limitText(scale, limit)});
       const note = `${say(passes ? "passes" : "fails")} · ${bound}`;
       return line(words(scale.title), read, note, passes ? "" : "fails");
