@@ -284,8 +284,8 @@ def _numbers(values: np.ndarray) -> dict[str, float]:
 
 
 def _ends(row: Measure, values: np.ndarray) -> tuple[float, float]:
+    """The ends of an axis: the measure's own, but others where a metric brings a scale of its own along."""
     low, high = (0, row.axis[1]) if row.signed else row.axis
-    low, high = row.axis
     if len(values):
         most, least = float(values.max()), float(values.min())
         far_below = math.isinf(row.highest) and low < most < low + (high - low) / 20
