@@ -86,7 +86,7 @@ class Scorer:
             device: Where the networks run; "auto" takes CUDA where there is one.
             models: "open", the default, offline and permissive; or "research", downloaded once, for
                 non-commercial research.
-            policy: What the verdicts go by; by default the reference system's.
+            policy: What the verdicts go by; by default *fair*, see `verdict.policy.PRESETS`.
             iqa: Another perceptual metric in the place of DBCNN: its name for
                 `measures.perceptual.load_iqa`, or a function from RGB uint8 (N, 384, 384, 3) to scores (N,),
                 higher is better.
