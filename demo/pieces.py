@@ -317,7 +317,7 @@ def _bar(row: Measure, value: float, language: Language) -> str:
 
 def _bound(row: Measure, policy: Policy, language: Language) -> str:
     key = "bound.at_least" if row.higher_is_better else "bound.at_most"
-    return text(key, language, limit=row.text(plots.limit_of(row, policy), language))
+    return text(key, language, limit=row.limit_text(plots.limit_of(row, policy), language))
 
 
 def _result(step: Step, assessment: Assessment, policy: Policy, language: Language) -> str:

@@ -108,7 +108,7 @@ def gauge(measure: Measure, value: float, limit: float, language: Language, labe
         f'<path d="{_arc(share_of(measure, value))}" class="gauge-value"/>'
         f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="gauge-limit"/>'
         f'<text x="{text_x:.1f}" y="{text_y + 4:.1f}" text-anchor="{anchor}" class="gauge-bound">'
-        f"{measure.text(limit, language)}</text>"
+        f"{measure.limit_text(limit, language)}</text>"
         f'<text x="0" y="-12" text-anchor="middle" class="gauge-reading">'
         f"{measure.text(value, language)}</text>"
         f'<path d="{mark}" class="gauge-mark"/></svg>'

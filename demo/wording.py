@@ -69,7 +69,7 @@ def _scale(row: Measure, language: Language) -> str:
 
 def _asked(row: Measure, language: Language) -> str:
     if row.gate is not None:
-        limit = row.text(row.gate.limit, language)
+        limit = row.limit_text(row.gate.limit, language)
         bound = Words("{} or more", "{} 이상") if row.higher_is_better else Words("{} or less", "{} 이하")
         return bound.in_language(language).format(limit)
     said = Words("part of the CAFI", "CAFI에 반영") if row.weight else Words("for comparison only", "비교용")

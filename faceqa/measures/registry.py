@@ -123,12 +123,16 @@ class Measure:
 
     def text(self, value: float | None, language: Language = "en") -> str:
         """A value as people read it, with its unit."""
-        if value is None:
-            return "-"
+        return "-" if value is None else self._told(value, f".{self.shown}f", language)
+
+    def limit_text(self, limit: float, language: Language = "en") -> str:
+        """A limit as people set it, with its unit: no digit is rounded away, and none is added."""
+        return self._told(limit, "g", language)
+
+    def _told(self, value: float, form: str, language: Language) -> str:
         if self.unit == "%":
-            return f"{100 * value:.{self.shown}f}" + ("%" if language == "ko" else " %")
-        number = f"{value:.{self.shown}f}"
-        return number + {"": "", "°": "°"}.get(self.unit, f" {self.unit}")
+            return f"{100 * value:{form}}" + ("%" if language == "ko" else " %")
+        return f"{value:{form}}" + {"": "", "°": "°"}.get(self.unit, f" {self.unit}")
 
 
 MEASURES: tuple[Measure, ...] = (

@@ -260,7 +260,7 @@ def test_every_measure_is_shown_in_a_step_with_its_limit(scorer, held, language)
     for row in (*(row for row in GATED if row in TAKEN), SCORE):
         assert row.gate is not None
         key = "bound.at_least" if row.higher_is_better else "bound.at_most"
-        assert wording.text(key, language, limit=row.text(row.gate.limit, language)) in steps
+        assert wording.text(key, language, limit=row.limit_text(row.gate.limit, language)) in steps
 
 
 def test_a_face_that_is_too_small_is_marked_where_faces_are_found(held):

@@ -42,7 +42,7 @@ def test_the_gauge_draws_its_limit_and_says_everything_in_words():
     svg = ElementTree.fromstring(gauge(0.8, limit=0.5))
     line = next(svg.iter("line"))
     assert float(line.attrib["x1"]) == pytest.approx(0, abs=0.1)  # half of the scale is its top
-    assert [text.text for text in svg.iter("text")] == ["0.50", "0.80"]
+    assert [text.text for text in svg.iter("text")] == ["0.5", "0.80"]
     assert svg.get("aria-label") == "a <label>"
     assert svg.get("role") == "img"
 

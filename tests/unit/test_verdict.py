@@ -342,6 +342,19 @@ def test_a_value_is_told_in_its_unit():
     assert told["yaw"] == ("22°", "22°")
 
 
+def test_a_limit_is_told_as_it_was_set():
+    rows = {row.name: row for row in (*MEASURES, SCORE)}
+    for name, limit, expected in (
+        ("face_size", 112.0, ("112 px", "112 px")),
+        ("yaw", 45, ("45°", "45°")),
+        ("ser_fiq", 0.5, ("0.5", "0.5")),
+        ("occlusion", 0.25, ("25 %", "25%")),
+        ("occlusion", 0.1225, ("12.25 %", "12.25%")),
+        ("cafi", 55.5, ("55.5", "55.5")),
+    ):
+        assert tuple(rows[name].limit_text(limit, language) for language in LANGUAGES) == expected
+
+
 def test_the_policy_has_a_setting_for_every_gate_and_weight():
     gates = [row.gate.setting for row in (*GATED, SCORE) if row.gate]
     weights = [row.weight.setting for row in WEIGHTED if row.weight]

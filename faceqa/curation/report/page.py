@@ -267,14 +267,7 @@ def _setting(setting: Setting, policy: Policy) -> Words:
     value = getattr(policy, setting.name)
     if setting.is_weight:
         return _same(f"{value:g}")
-    return limit_text(setting.measure, value)
-
-
-def limit_text(row: Measure, value: float) -> Words:
-    """A limit as people set it, with its unit: no digit is rounded away, unlike those of a measured value."""
-    if row.unit == "%":
-        return Words(f"{100 * value:g} %", f"{100 * value:g}%")
-    return _same(f"{value:g}{'' if row.unit in ('', '°') else ' '}{row.unit}")
+    return Words(*(setting.measure.limit_text(value, language) for language in LANGUAGES))
 
 
 def _run(settings: Settings, summary: Summary, day: date) -> list[tuple[Words, Words]]:
