@@ -24,7 +24,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 NOT_AMONG_BEST = "not_among_best"
 
-DESCRIBED = (SCORE.name, *(row.name for row in MEASURES))
+DESCRIBED = (SCORE, *MEASURES)
 """The measures whose distribution the summary gives."""
 
 
@@ -79,7 +79,8 @@ class Summary:
         rejected: Faces, and images without one, that are not.
         errors: Images that could not be assessed.
         reasons: How often each reason comes, the most frequent first.
-        measures: Of each measure its lowest, highest and mean value and its quantiles.
+        measures: Of each measure its lowest, highest and mean value and its quantiles; of a signed measure
+            those of its size, which is what its limit looks at.
         thresholds: Which CAFI threshold keeps which share.
         selection: What the verdicts go by.
         settings: What the run was asked for; None for a table alone.
@@ -117,7 +118,7 @@ class Summing:
         self._last: str | None = None
         self._verdicts: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
-        self._values: dict[str, array[float]] = {name: array("d") for name in DESCRIBED}
+        self._values: dict[str, array[float]] = {row.name: array("d") for row in DESCRIBED}
         self._faces = 0
 
     def add(self, row: Row) -> None:
@@ -128,10 +129,10 @@ class Summing:
         self._verdicts[row.verdict] += 1
         self._reasons.update(row.reasons)
         self._faces += bool(row.scores)
-        for name, values in self._values.items():
-            value = row.cafi if name == SCORE.name else row.scores.get(name)
+        for measure, values in zip(DESCRIBED, self._values.values(), strict=True):
+            value = row.cafi if measure is SCORE else row.scores.get(measure.name)
             if value is not None:
-                values.append(value)
+                values.append(measure.size(value))
 
     def summary(
         self,
@@ -149,7 +150,7 @@ class Summing:
             rejected=self._verdicts["reject"],
             errors=self._verdicts["error"],
             reasons=dict(self._reasons.most_common()),
-            measures={name: _distribution(known) for name, known in values.items() if len(known)},
+            measures={name: distribution(known) for name, known in values.items() if len(known)},
             thresholds=_thresholds(values[SCORE.name]),
             selection=selection or Selection(),
             settings=settings,
@@ -207,7 +208,8 @@ def _thresholds(scores: np.ndarray) -> tuple[Threshold, ...]:
     return tuple(Threshold(share, count, float(passing[count - 1])) for share, count in counts)
 
 
-def _distribution(values: np.ndarray) -> dict[str, float]:
+def distribution(values: np.ndarray) -> dict[str, float]:
+    """Ends, `QUANTILES` and mean of some values, by their names in the summary."""
     quantiles = zip(QUANTILES, np.quantile(values, QUANTILES), strict=True)
     known = {
         "min": values.min(),

@@ -111,10 +111,13 @@ class Measure:
     on_request: bool = False
     replaces: str | None = None
 
+    def size(self, value: float) -> float:
+        """What a limit and a distribution look at: of a signed measure the size, else the value itself."""
+        return abs(value) if self.signed else value
+
     def passes(self, value: float, limit: float) -> bool:
         """Whether a value keeps a limit."""
-        size = abs(value) if self.signed else value
-        return size >= limit if self.higher_is_better else size <= limit
+        return self.size(value) >= limit if self.higher_is_better else self.size(value) <= limit
 
     @property
     def factor(self) -> float:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from faceqa.curation.report.wording import FIGURE_WORDS
-from faceqa.curation.selection import QUANTILES
+from faceqa.curation.selection import distribution
 from faceqa.curation.table import Row
 from faceqa.languages import LANGUAGES, Language, Words
 from faceqa.measures.registry import MEASURES, SCORE, WEIGHTED, Measure
@@ -147,8 +147,7 @@ class Collecting:
             return
         for one, values in zip(DRAWN, self._values.values(), strict=True):
             value = row.cafi if one is SCORE else row.scores.get(one.name)
-            size = abs(value) if value is not None and one.signed else value
-            values.append(math.nan if size is None else size)
+            values.append(math.nan if value is None else one.size(value))
         judged = row.measures
         self._scores.append(math.nan if judged is None else cafi(judged, self._policy))
         self._kept.append(row.verdict == "accept")
@@ -222,7 +221,7 @@ class Collecting:
         places = np.minimum(_places(values[known], scale, BINS), BINS - 1)
         kept = np.asarray(self._kept, dtype=bool)[known]
         counts = [np.bincount(places[chosen], minlength=BINS).tolist() for chosen in (kept, ~kept)]
-        return Histogram(scale, tuple(zip(*counts, strict=True)), _numbers(values[known]))
+        return Histogram(scale, tuple(zip(*counts, strict=True)), distribution(values[known]))
 
     def _counts(self, row: Measure) -> tuple[tuple[int, int], ...]:
         limit = _limit(row, self._policy)
@@ -270,17 +269,6 @@ def _places(values: np.ndarray, scale: Scale, steps: int) -> np.ndarray:
     """In which of so many equal steps of an axis each value lies; its very end is one step further."""
     share = (values - scale.low) / (scale.high - scale.low)
     return np.clip(np.floor(share * steps + _ROUNDING), 0, steps).astype(int)
-
-
-def _numbers(values: np.ndarray) -> dict[str, float]:
-    quantiles = zip(QUANTILES, np.quantile(values, QUANTILES), strict=True)
-    known = {
-        "min": values.min(),
-        **{f"p{round(100 * share)}": value for share, value in quantiles},
-        "max": values.max(),
-        "mean": values.mean(),
-    }
-    return {name: round(float(value), 4) for name, value in known.items()}
 
 
 def _ends(row: Measure, values: np.ndarray) -> tuple[float, float]:
