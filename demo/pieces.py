@@ -224,7 +224,7 @@ def _range(variable: str, value: float, label: str) -> str:
 
 def step_number(step: Step, assessment: Assessment | None, policy: Policy, language: Language) -> str:
     """The lower half of a step: what was measured there, against the policy."""
-    if assessment is None or assessment.face is None or assessment.measures is None:
+    if assessment is None or assessment.face is None or not (step.picture or assessment.scores):
         return _number_without_face(step, assessment, language)
     if not step.picture:
         return _result(step, assessment, policy, language)

@@ -278,6 +278,18 @@ def test_the_result_to_download_has_the_thresholds_of_the_sliders(scorer, held):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_a_face_whose_pose_cannot_be_told_is_told_so_with_what_is_known(held, language):
+    failed = replace(held.assessment, verdict="error", scores={}, cafi=None, pose=None)
+    shown = {step.name: pieces.step_number(step, failed, Policy(), language) for step in pieces.STEPS}
+    assert wording.text("pose.unknown", language) in shown["crop"]
+    distance = failed.face.inter_eye_distance
+    assert wording.text("number.eyes", language, distance=distance) in shown["crop"]
+    assert "gauge" not in "".join(shown.values()), "a failed measure is held against no limit"
+    known = pieces.step_number(STEPS["crop"], held.assessment, Policy(), language)
+    assert wording.text("pose.unknown", language) not in known
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     ("content", "code"),
     [(b"no image", "unreadable_image"), (b"", "unreadable_image"), ("small", "image_too_small")],
