@@ -9,7 +9,7 @@ from rich.text import Text
 
 from faceqa.cli.exit_codes import ALL_ASSESSED, SOME_FAILED
 from faceqa.cli.terminal import Screen, printable
-from faceqa.measures.registry import MEASURES, SCORE
+from faceqa.measures.registry import MEASURES, SCORE, Measure, replacements
 from faceqa.verdict.reasons import WORDINGS
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def show_summary(screen: Screen, summary: Summary, written: Path) -> int:
         screen.table(["count", "reason", "meaning"], reasons, right=[0])
     if measures := _measures(summary):
         screen.line(Text())
-        screen.table(["measure", "5 % below", "median", "5 % above"], measures, right=[1, 2, 3])
+        screen.table(["measure", "5 % below", "median", "5 % above", "limit"], measures, right=[1, 2, 3])
     if summary.levelled is not None:
         screen.line(Text())
         screen.line(Text(_levelled(summary.levelled)))
@@ -62,8 +62,17 @@ def _levelled(levelled: Levelled) -> str:
 
 
 def _measures(summary: Summary) -> list[tuple[str, ...]]:
+    quantiles = ("p5", "p50", "p95")
     return [
-        (row.title.en, *(row.text(summary.measures[row.name][q]) for q in ("p5", "p50", "p95")))
+        (row.title.en, *(row.text(summary.measures[row.name][q]) for q in quantiles), _limit(row, summary))
         for row in (SCORE, *MEASURES)
         if row.name in summary.measures
     ]
+
+
+def _limit(row: Measure, summary: Summary) -> str:
+    if row.name in summary.limits:
+        limit = row.limit_text(summary.limits[row.name])
+        return f"at least {limit}" if row.higher_is_better else f"at most {limit}"
+    stands_in = replacements(summary.measures).get(row.name)
+    return "" if stands_in is None else f"none: {stands_in.title.en} stands at the gate"

@@ -81,6 +81,8 @@ class Summary:
         reasons: How often each reason comes, the most frequent first.
         measures: Of each measure its lowest, highest and mean value and its quantiles; of a signed measure
             those of its size, which is what its limit looks at.
+        limits: What the verdicts went by, by measure: the limits of the gates and of the score. In a levelled
+            run levelled SER-FIQ is among them, and SER-FIQ is not.
         thresholds: Which CAFI threshold keeps which share.
         selection: What the verdicts go by.
         settings: What the run was asked for; None for a table alone.
@@ -95,6 +97,7 @@ class Summary:
     errors: int
     reasons: Mapping[str, int]
     measures: Mapping[str, Mapping[str, float]]
+    limits: Mapping[str, float]
     thresholds: tuple[Threshold, ...]
     selection: Selection = field(default_factory=Selection)
     settings: Settings | None = None
@@ -141,7 +144,9 @@ class Summing:
         levelled: Levelled | None = None,
     ) -> Summary:
         """What was counted so far."""
+        selection = selection or Selection()
         values = {name: np.asarray(known) for name, known in self._values.items()}
+        measures = {name: distribution(known) for name, known in values.items() if len(known)}
         return Summary(
             images=self._images,
             faces=self._faces,
@@ -150,9 +155,10 @@ class Summing:
             rejected=self._verdicts["reject"],
             errors=self._verdicts["error"],
             reasons=dict(self._reasons.most_common()),
-            measures={name: distribution(known) for name, known in values.items() if len(known)},
+            measures=measures,
+            limits=selection.policy.limits(measures),
             thresholds=_thresholds(values[SCORE.name]),
-            selection=selection or Selection(),
+            selection=selection,
             settings=settings,
             levelled=levelled,
         )

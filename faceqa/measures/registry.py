@@ -10,6 +10,7 @@ The order of the rows is the way of a photo through faceqa; reasons and columns 
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from faceqa.languages import Language, Words
@@ -373,5 +374,11 @@ JUDGED = tuple(row for row in MEASURES if row.gate is not None or row.weight is 
 
 TAKEN = tuple(row for row in MEASURES if row.module is not None)
 """The measures of a single face; the others belong to data sets."""
+
+
+def replacements(taken: Collection[str]) -> dict[str, Measure]:
+    """Which measures stand at the gates of others, by the names of those others, where these were taken."""
+    return {row.replaces: row for row in GATED if row.replaces is not None and row.name in taken}
+
 
 LEVELLED = next(row for row in MEASURES if row.name == "ser_fiq_levelled")

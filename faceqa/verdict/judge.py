@@ -43,13 +43,11 @@ def judge(measures: Measures | None, policy: Policy, language: Language = "en") 
     if measures is None:
         return Verdict("reject", None, (plain_reason("no_face", language),))
     taken = {row.name: value for row in GATED if (value := getattr(measures, row.name)) is not None}
-    replaced = {row.replaces for row in GATED if row.name in taken}
+    limits = policy.limits(taken)
     failed = tuple(
-        gate_reason(row.gate.reason, abs(value) if row.signed else value, limit, language)
+        gate_reason(row.gate.reason, row.size(taken[row.name]), limits[row.name], language)
         for row in GATED
-        if row.gate is not None and row.name in taken and row.name not in replaced
-        for value, limit in [(taken[row.name], getattr(policy, row.gate.setting))]
-        if not row.passes(value, limit)
+        if row.gate is not None and row.name in limits and not row.passes(taken[row.name], limits[row.name])
     )
     if failed:
         return Verdict("reject", None, failed)

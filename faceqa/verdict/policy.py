@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, make_dataclass
 from typing import Any
 
 from faceqa.errors import PolicyError
 from faceqa.languages import Words
-from faceqa.measures.registry import GATED, SCORE, WEIGHTED, Gate, Measure, Weight
+from faceqa.measures.registry import GATED, SCORE, WEIGHTED, Gate, Measure, Weight, replacements
 
 MOST_WEIGHT = 100.0
 
@@ -100,6 +100,19 @@ class Policy(_Settings):
                 )
         if not any(getattr(self, setting.name) for setting in SETTINGS if setting.is_weight):
             raise PolicyError("bad_policy", "One of the weights of CAFI must be above 0.")
+
+    def limits(self, taken: Collection[str]) -> dict[str, float]:
+        """The limits of the gates and of the score that rule where these measures were taken, by measure.
+
+        The gate of a measure on request rules only where it was taken, and then in the place of the gate of
+        the measure that it replaces.
+        """
+        replaced = replacements(taken)
+        return {
+            row.name: getattr(self, row.gate.setting)
+            for row in (*GATED, SCORE)
+            if row.gate is not None and row.name not in replaced and (row.name in taken or not row.on_request)
+        }
 
 
 PRESETS: Mapping[str, Policy] = {

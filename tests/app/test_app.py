@@ -544,6 +544,22 @@ def test_the_figures_are_drawn_from_the_rows_and_the_thresholds(known):
     assert sum(kept + rejected for kept, rejected in cafi["bins"]) == 3
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_levelled_data_set_shows_which_value_stands_at_the_gate(known, language):
+    rows = tuple(replace(row, scores={**row.scores, LEVELLED.name: 0.1}) for row in known.rows if row.scores)
+    levelled, gate = replace(known, rows=rows), LEVELLED.gate
+    assert gate is not None
+    count, figures, _, _ = curate.rejudged(levelled, replace(KEEP_ALL, ser_fiq_threshold=1.0), language)
+    assert wording.text(f"reason.{gate.reason}", language) in count
+    assert wording.text("curate.kept_of", language, kept=0, total=3) in count
+    numbers = json.loads(unescape(found(r'^<div data-figures="([^"]*)"></div>$', figures)))
+    scales = {one["scale"]["name"]: one["scale"] for one in numbers["histograms"]}
+    assert scales[LEVELLED.name]["limit"] == gate.limit
+    assert scales[LEVELLED.replaces]["limit"] is None
+    assert scales[LEVELLED.replaces]["replaced"] == list(LEVELLED.title)
+    assert numbers["scatter"]["x"]["name"] == LEVELLED.name
+
+
 def test_a_thousand_faces_are_judged_again_at_once():
     """Within 50 ms on a quiet machine; the bound here is for a busy one."""
     rows = tuple(

@@ -400,7 +400,10 @@ def test_what_came_out_of_a_run(one_scorer, three, tmp_path, capsys):
     assert ["1", "no_face", "no face found"] in told
     for row in (SCORE, *(row for row in MEASURES if not row.on_request)):
         quantiles = [row.text(summary["measures"][row.name][name]) for name in ("p5", "p50", "p95")]
-        assert [row.title.en, *quantiles] in told
+        limit = (
+            row.gate and f"at {'least' if row.higher_is_better else 'most'} {row.limit_text(row.gate.limit)}"
+        )
+        assert [row.title.en, *quantiles, *([limit] if limit else [])] in told
     assert captured.out.splitlines()[-1] == f"written: {out}/report.html"
     assert (out / "report.html").is_file()
     assert captured.err == "" and not CONTROLS.search(captured.out)

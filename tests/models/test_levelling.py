@@ -153,6 +153,8 @@ def test_a_levelled_run_goes_by_levelled_ser_fiq_now_and_later(run):
     levelled = run.publish(Selection(Policy(ser_fiq_threshold=0.6)), levelled=run.level())
     assert levelled.rejected < 6 and levelled.levelled is not None and levelled.levelled.people == 300
     assert json.loads((run.out / "summary.json").read_text())["levelled"]["faces"] == 300
+    report = (run.out / "report.html").read_text(encoding="utf-8")
+    assert "by 300 good faces of 300 people" in report and "300명의 좋은 얼굴 300개 기준" in report
     again = Run.found(run.out).publish(Selection(Policy(ser_fiq_threshold=0.6)))
     assert again.accepted == levelled.accepted and again.levelled == levelled.levelled
     written = list(read_csv(run.out / "scores.csv"))
@@ -185,4 +187,5 @@ def test_too_few_faces_leave_the_run_as_it_is(scorer, tmp_path):
     assert summary.levelled is not None and "here are 1 of 1" in (summary.levelled.why_not or "")
     assert summary.accepted == 1 and not (tmp_path / "out" / LEVELLING).exists()
     (line,) = read_csv(Path(tmp_path / "out" / "scores.csv"))
-    assert "ser_fiq_levelled" not in line.scores
+    assert "ser_fiq_levelled" not in line.scores and "ser_fiq" in summary.limits
+    assert "no: too few people" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")

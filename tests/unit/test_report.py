@@ -632,9 +632,54 @@ def test_a_levelled_run_tells_its_gate(tmp_path, language):
     page = page_of(written(tmp_path, rows, language=language), language)
     assert [entry["reasons"] for entry in page.entries] == [[], ["low_ser_fiq_levelled"]]
     row = BY_NAME["ser_fiq_levelled"]
-    assert row.gate is not None
+    assert row.gate is not None and row.replaces is not None
     for words in (row.title, row.gate.label, WORDINGS["low_ser_fiq_levelled"].short):
         assert words.in_language(language) in page.text
+    raw = BY_NAME[row.replaces]
+    assert raw.gate is not None and raw.weight is not None
+    assert f"{raw.gate.label.in_language(language)} 0.05" not in page.text
+    assert raw.weight.label.in_language(language) in page.text, "its part in the score stays"
+    shown = {one["name"]: one for one in page.data["page"]["measures"]}
+    assert (shown[raw.name]["limit"], shown[row.name]["limit"]) == (None, 0.2)
+    assert (shown[raw.name]["replaced"], shown[row.name]["replaced"]) == (list(row.title), None)
+
+
+def test_the_figures_of_a_levelled_run_go_by_what_stands_at_the_gate():
+    raw = many(200)
+    values = np.random.default_rng(1).beta(2, 2, len(raw)).round(4)
+    rows = judged([levelled(*pair) for pair in zip(raw, map(float, values), strict=True)], Policy())
+    data = figure_data(rows, Policy(), "en")
+    limits = {one["scale"]["name"]: one["scale"]["limit"] for one in data["histograms"]}
+    assert (limits["ser_fiq"], limits["ser_fiq_levelled"]) == (None, 0.2)
+    scatter = data["scatter"]
+    assert (scatter["x"]["name"], scatter["x"]["limit"]) == ("ser_fiq_levelled", 0.2)
+    assert {x for x, *_ in scatter["points"]} == set(values)
+    (fails, passes), (low_fails, low_passes) = scatter["counts"]
+    assert fails + low_fails == sum(values < 0.2) > 0 and passes + low_passes == sum(values >= 0.2)
+    assert scatter["line"] == (0.0, 55.5, 1.0, 55.5)
+    balanced = Policy(ser_fiq_weight=1.0)
+    rows = judged(rows, balanced)
+    assert figure_data(rows, balanced, "en")["scatter"]["line"] is None, "the score rests on raw SER-FIQ"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_face_of_a_levelled_run_is_held_against_the_levelled_gate(visit, tmp_path, language):
+    page = visit(written(tmp_path, [levelled(face("a.jpg", ser_fiq=0.01), 0.9)], language=language))
+    raw, row = (BY_NAME[name].title.in_language(language) for name in ("ser_fiq", "ser_fiq_levelled"))
+    note = FIGURE_WORDS["replaced"].in_language(language).format(measure=row)
+    assert note in page.inner_text("[data-figure=ser_fiq]")
+    assert page.locator("[data-figure=ser_fiq] line.limit").count() == 0
+    assert page.locator("[data-figure=ser_fiq_levelled] line.limit").count() == 1
+    page.click(".face")
+    told = {
+        line.locator("th").inner_text(): line.locator("td").last.inner_text()
+        for line in page.locator("#one tr").all()
+    }
+    assert told[raw] == note
+    passes = PAGE_WORDS["passes"].in_language(language)
+    at_least = PAGE_WORDS["at_least"].in_language(language).format(limit="0.2")
+    assert told[row] == f"{passes} · {at_least}"
 
 
 @pytest.mark.browser

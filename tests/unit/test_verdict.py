@@ -355,6 +355,15 @@ def test_a_limit_is_told_as_it_was_set():
         assert tuple(rows[name].limit_text(limit, language) for language in LANGUAGES) == expected
 
 
+@pytest.mark.parametrize("row", [row for row in GATED if row.on_request], ids=lambda row: row.name)
+def test_a_gate_on_request_rules_where_its_measure_was_taken(row):
+    policy = Policy()
+    usual, asked = policy.limits(()), policy.limits({row.name})
+    assert list(usual) == [one.name for one in (*GATED, SCORE) if not one.on_request]
+    assert asked.keys() == (usual.keys() | {row.name}) - {row.replaces}
+    assert asked[row.name] == getattr(policy, row.gate.setting)
+
+
 def test_the_policy_has_a_setting_for_every_gate_and_weight():
     gates = [row.gate.setting for row in (*GATED, SCORE) if row.gate]
     weights = [row.weight.setting for row in WEIGHTED if row.weight]

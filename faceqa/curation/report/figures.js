@@ -3,8 +3,9 @@
  *
  *   faceqaFigures.draw(element, data)
  *     Replaces what is in `element` by the figures: a histogram of each measure, kept and rejected faces
- *     stacked, with a line at the limit; and a scatter plot of the two measures that make up the score, kept
- *     faces as circles, rejected ones as crosses. Each says its numbers in a table, too.
+ *     stacked, with a line at the limit; and a scatter plot of the two measures that make up the score, or of
+ *     what stands in for them at a gate, kept faces as circles, rejected ones as crosses. Each says its numbers
+ *     in a table, too.
  *     `data` is `figure_data(rows, policy, language)`; in another language: {...data, language: "ko"}.
  *   faceqaFigures.draw(element, data, {only: ["cafi", "scatter"]})
  *     Some of them only, in this order, by the names of the measures.
@@ -144,6 +145,8 @@ const faceqaFigures = (() => {
         ...(kept ? [piece("kept", 0, kept)] : []), ...(rejected ? [piece("rejected", kept, rejected)] : []),
       );
     });
+    const note = scale.replaced
+      ? `${scale.meaning[at]} · ${filled(say("replaced"), {measure: scale.replaced[at]})}` : scale.meaning[at];
     const rows = Object.entries(numbers).map(([name, value]) => [say(name), reading(scale, value, language)]);
     const label = filled(say("histogram"), {title: scale.title[at]}) + " "
       + rows.map((row) => row.join(" ")).join(", ");
@@ -157,7 +160,7 @@ const faceqaFigures = (() => {
     );
     return html(
       "figure", {"data-figure": scale.name},
-      caption(scale.title[at], scale.meaning[at], scale.colour), drawing, table(say("numbers"), rows),
+      caption(scale.title[at], note, scale.colour), drawing, table(say("numbers"), rows),
     );
   }
 

@@ -18,7 +18,7 @@ from faceqa.curation.report.wording import FIGURE_WORDS
 from faceqa.curation.selection import distribution
 from faceqa.curation.table import Row
 from faceqa.languages import LANGUAGES, Language, Words
-from faceqa.measures.registry import MEASURES, SCORE, WEIGHTED, Measure
+from faceqa.measures.registry import MEASURES, SCORE, WEIGHTED, Measure, replacements
 from faceqa.verdict.judge import cafi
 from faceqa.verdict.policy import Policy
 
@@ -47,7 +47,8 @@ class Scale:
     Attributes:
         low: Left or lower end, in the measure's unit.
         high: Right or upper end.
-        limit: What the policy asks for; None for a measure without a gate.
+        limit: What the policy asks for; None for a measure that only informs.
+        replaced: Title of the measure that stands at its gate in its place; None where none does.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Scale:
     low: float
     high: float
     limit: float | None
+    replaced: Words | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scatter:
-    """The first two measures of the registry that have a part in the score.
+    """The first two measures that have a part in the score, or what stands in for them at a gate.
 
     Attributes:
         x: The first.
@@ -96,7 +98,7 @@ class Scatter:
         points: At most `MOST_POINTS` faces.
         faces: How many faces there are.
         line: Where the score equals its threshold: x and y of both ends; None where the line crosses no part
-            of the plot, or a third measure has a part in the score.
+            of the plot, or another measure than these two has a part in the score.
         counts: Faces whose x fails and passes its gate: first those whose score reaches the threshold, then
             the others. Empty where x has no gate.
     """
@@ -138,6 +140,8 @@ class Collecting:
         self._values = {row.name: array("d") for row in DRAWN}
         self._scores: array[float] = array("d")
         self._kept: array[int] = array("b")
+        self._taken: set[str] = set()
+        self._axes: tuple[Measure, ...] = ()
         self._points: list[Point] = []
         self._stride = 1
 
@@ -145,6 +149,7 @@ class Collecting:
         """Count a row; one without a face counts for nothing."""
         if not row.scores:
             return
+        self._taken.update(row.scores)
         for one, values in zip(DRAWN, self._values.values(), strict=True):
             value = row.cafi if one is SCORE else row.scores.get(one.name)
             values.append(math.nan if value is None else one.size(value))
@@ -155,7 +160,8 @@ class Collecting:
             self._add_point(row)
 
     def _add_point(self, row: Row) -> None:
-        x, y = (row.scores.get(one.name) for one in WEIGHTED[:2])
+        self._axes = self._axes or _axes(row)
+        x, y = (row.scores.get(one.name) for one in self._axes)
         if (len(self._kept) - 1) % self._stride or x is None or y is None:
             return
         self._points.append(Point(x, y, row.verdict == "accept", row.image))
@@ -171,14 +177,14 @@ class Collecting:
         """None without a face, and where fewer than two measures have a part in the score."""
         if not self._points:
             return None
-        x, y = (self._scale(row) for row in WEIGHTED[:2])
+        x, y = (self._scale(row) for row in self._axes)
         return Scatter(
             x,
             y,
             tuple(self._points),
             len(self._kept),
             _score_line(self._policy, x, y),
-            self._counts(WEIGHTED[0]),
+            self._counts(self._axes[0], x.limit),
         )
 
     def steps(self) -> Steps:
@@ -202,6 +208,7 @@ class Collecting:
 
     def _scale(self, row: Measure) -> Scale:
         low, high = _ends(row, _known(self._values[row.name]))
+        stands_in = replacements(self._taken).get(row.name)
         return Scale(
             row.name,
             row.title,
@@ -212,7 +219,8 @@ class Collecting:
             row.colour,
             low,
             high,
-            _limit(row, self._policy),
+            self._policy.limits(self._taken).get(row.name),
+            None if stands_in is None else stands_in.title,
         )
 
     def _histogram(self, row: Measure) -> Histogram:
@@ -223,8 +231,7 @@ class Collecting:
         counts = [np.bincount(places[chosen], minlength=BINS).tolist() for chosen in (kept, ~kept)]
         return Histogram(scale, tuple(zip(*counts, strict=True)), distribution(values[known]))
 
-    def _counts(self, row: Measure) -> tuple[tuple[int, int], ...]:
-        limit = _limit(row, self._policy)
+    def _counts(self, row: Measure, limit: float | None) -> tuple[tuple[int, int], ...]:
         if limit is None:
             return ()
         values, scores = np.asarray(self._values[row.name]), np.asarray(self._scores)
@@ -251,13 +258,14 @@ def figure_data(rows: Iterable[Row], policy: Policy, language: Language) -> dict
     return collecting.to_dict(language)
 
 
-def _limit(row: Measure, policy: Policy) -> float | None:
-    return None if row.gate is None else getattr(policy, row.gate.setting)
+def _axes(row: Row) -> tuple[Measure, ...]:
+    """Across and up in the scatter plot of rows like this one."""
+    stand_ins = replacements(row.scores)
+    return tuple(stand_ins.get(one.name, one) for one in WEIGHTED[:2])
 
 
 def _score_limit(policy: Policy) -> float:
-    limit = _limit(SCORE, policy)
-    return -math.inf if limit is None else limit
+    return policy.limits(()).get(SCORE.name, -math.inf)
 
 
 def _known(values: Iterable[float]) -> np.ndarray:
@@ -295,7 +303,8 @@ def _score_line(policy: Policy, x: Scale, y: Scale) -> tuple[float, float, float
     weights = {row.name: getattr(policy, row.weight.setting) for row in WEIGHTED if row.weight}
     if any(weight for name, weight in weights.items() if name not in (x.name, y.name)):
         return None
-    a, b = (weights[row.name] * row.factor for row in WEIGHTED[:2])
+    slopes = {row.name: row.factor * weights[row.name] for row in WEIGHTED}
+    a, b = (slopes.get(axis.name, 0.0) for axis in (x, y))
     target = _score_limit(policy) * sum(weights.values())
     at_sides = [(side, (target - a * side) / b) for side in (x.low, x.high) if b]
     at_ends = [((target - b * end) / a, end) for end in (y.low, y.high) if a]

@@ -17,12 +17,12 @@ from faceqa import weights
 from faceqa.curation.report import figures
 from faceqa.curation.report.figures import Collecting, Steps
 from faceqa.curation.report.wording import FIGURE_WORDS, PAGE_WORDS, ROLES
-from faceqa.curation.selection import NOT_AMONG_BEST, Summary
+from faceqa.curation.selection import NOT_AMONG_BEST, Levelled, Summary
 from faceqa.curation.settings import Settings
 from faceqa.curation.table import Row
 from faceqa.curation.thumbnails import Key, data_url, key
 from faceqa.languages import LANGUAGES, Language, Words
-from faceqa.measures.registry import GATED, MEASURES, SCORE, Measure
+from faceqa.measures.registry import GATED, MEASURES, SCORE, Measure, replacements
 from faceqa.types import Decision
 from faceqa.verdict.policy import SETTINGS, Policy, Setting
 from faceqa.verdict.reasons import WORDINGS
@@ -171,7 +171,7 @@ def render(
         limits=[
             (setting.label, _setting(setting, policy))
             for setting in SETTINGS
-            if setting.measure.module is not None or setting.measure.name in summary.measures
+            if setting.is_weight or setting.measure.name in summary.limits
         ],
         run=_run(settings, summary, day),
         shown=len(shown),
@@ -202,15 +202,14 @@ def _entries(rows: Iterable[Row], pictures: Mapping[Key, bytes]) -> Iterator[Ent
 
 def _data(summary: Summary, collected: Collecting, language: Language) -> dict[str, Any]:
     """What `report.js` needs beside the entries."""
-    policy = summary.selection.policy
     steps = collected.steps() if summary.passing else None
     return {
         "language": language,
         "languages": LANGUAGES,
         "words": PAGE_WORDS,
         "fields": Entry._fields,
-        "measures": [_measure(row, policy) for row in MEASURES],
-        "score": _measure(SCORE, policy),
+        "measures": [_measure(row, summary) for row in MEASURES],
+        "score": _measure(SCORE, summary),
         "score_reason": _SCORE_REASON,
         "reasons": {
             code: {
@@ -231,7 +230,8 @@ def _data(summary: Summary, collected: Collecting, language: Language) -> dict[s
     }
 
 
-def _measure(row: Measure, policy: Policy) -> dict[str, Any]:
+def _measure(row: Measure, summary: Summary) -> dict[str, Any]:
+    stands_in = replacements(summary.measures).get(row.name)
     return {
         "name": row.name,
         "title": row.title,
@@ -240,7 +240,8 @@ def _measure(row: Measure, policy: Policy) -> dict[str, Any]:
         "shown": row.shown,
         "higher_is_better": row.higher_is_better,
         "signed": row.signed,
-        "limit": row.gate and getattr(policy, row.gate.setting),
+        "limit": summary.limits.get(row.name),
+        "replaced": None if stands_in is None else stands_in.title,
     }
 
 
@@ -280,11 +281,19 @@ def _run(settings: Settings, summary: Summary, day: date) -> list[tuple[Words, W
         percent = f"{100 * selection.keep_fraction:g}"
         lines.append((PAGE_WORDS["keep_top"], _filled("keep_fraction.value", percent=percent)))
     lines.append((PAGE_WORDS["scope"], PAGE_WORDS["scope.all" if settings.all_faces else "scope.largest"]))
+    if summary.levelled is not None:
+        lines.append((PAGE_WORDS["levelled"], _levelled(summary.levelled)))
     lines.append((PAGE_WORDS["models"], _same(settings.models)))
     lines += [(ROLES[role], _same(name)) for role, name in _models(settings).items()]
     lines.append((PAGE_WORDS["weights"], _same(settings.weights)))
     lines.append((PAGE_WORDS["version"], _same(settings.version)))
     return lines
+
+
+def _levelled(levelled: Levelled) -> Words:
+    if levelled.why_not is not None:
+        return PAGE_WORDS["levelled.not"]
+    return _filled("levelled.by", faces=f"{levelled.faces:,}", people=f"{levelled.people:,}")
 
 
 def _models(settings: Settings) -> dict[str, str]:

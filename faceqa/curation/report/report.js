@@ -245,10 +245,13 @@
     element("td", {class: kind || "quiet"}, note),
   );
 
+  const replaced = (scale) => filled(words(page.figures.words.replaced), {measure: words(scale.replaced)});
+
   function measured(face) {
     return SCALES.filter((scale) => (valueOf(face, scale) ?? null) !== null).map((scale) => {
       const value = valueOf(face, scale), limit = scale === score ? threshold() : scale.limit;
       const read = faceqaFigures.reading(scale, value, state.language);
+      if (scale.replaced) return line(words(scale.title), read, replaced(scale));
       if (limit === null) return line(words(scale.title), read);
       const passes = scale.higher_is_better ? sizeOf(face, scale) >= limit : sizeOf(face, scale) <= limit;
       const bound = say(scale.higher_is_better ? "at_least" : "at_most", {limit: limitText(scale, limit)});
