@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from faceqa import PRESETS, MeasureError, Measures, Policy, judge, weights
 from faceqa.calibration import load_calibration
 from faceqa.verdict.percentiles import Calibration
+from training.calibration.make import STEP, accepted_share, guarding_threshold
 
 GOOD = Measures(face_size=300, yaw=0.0, ser_fiq=0.8, occlusion=0.02, dbcnn=60.0)
 MODELS = {role: weights.find(role, "open").name for role in ("detection", "embedding", "face_mask", "iqa")}
@@ -95,6 +96,41 @@ def test_the_populations_are_large_and_apart(calibration):
     assert calibration.populations.keys() == {"photographs", "synthetic"}
     assert all(len(faces) >= 300 for faces in calibration.populations.values())
     assert calibration.pass_rate(Policy()) < calibration.pass_rate(Policy(), "synthetic")
+
+
+def test_balanced_keeps_poor_pictures_out_as_fair_does():
+    """Their CAFI under equal weights: 58, 53, 48, 43, 60, 35; faces that fail a gate do not count."""
+    poor = [
+        *(replace(GOOD, ser_fiq=0.9, dbcnn=dbcnn) for dbcnn in (26.0, 16.0, 6.0)),
+        *(
+            replace(GOOD, ser_fiq=ser_fiq, dbcnn=dbcnn)
+            for ser_fiq, dbcnn in ((0.3, 56.0), (0.3, 90.0), (0.6, 10.0))
+        ),
+        *[replace(GOOD, occlusion=0.9, ser_fiq=1.0, dbcnn=100.0)] * 10,
+    ]
+    fair, balanced = Policy(cafi_threshold=55.5), Policy(ser_fiq_weight=1, dbcnn_weight=1)
+    assert accepted_share(poor, fair) == pytest.approx(2 / 6)
+    assert guarding_threshold(balanced, fair, poor) == 53.5, "two of six, those at 58 and 60"
+    generous = replace(fair, cafi_threshold=0)
+    assert guarding_threshold(balanced, generous, poor) == 0
+    none = replace(fair, cafi_threshold=95)
+    assert guarding_threshold(balanced, none, poor) == 60.5
+    assert guarding_threshold(fair, fair, poor) == 26.5, "a lower threshold would accept the face at 26"
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 99)), min_size=1), st.floats(0, 100))
+def test_a_guarding_threshold_is_the_lowest_that_guards(scores, limit):
+    poor = [replace(GOOD, ser_fiq=ser_fiq, dbcnn=dbcnn) for ser_fiq, dbcnn in scores]
+    fair, balanced = (
+        Policy(ser_fiq_threshold=0, cafi_threshold=limit),
+        Policy(ser_fiq_threshold=0, ser_fiq_weight=1),
+    )
+    found = guarding_threshold(balanced, fair, poor)
+    allowed = accepted_share(poor, fair)
+    assert found % STEP == 0
+    assert accepted_share(poor, replace(balanced, cafi_threshold=found)) <= allowed
+    if found:
+        assert accepted_share(poor, replace(balanced, cafi_threshold=found - STEP)) > allowed
 
 
 @pytest.mark.parametrize("name", PRESETS)

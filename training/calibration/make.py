@@ -11,7 +11,9 @@ The CAFI thresholds of the presets, each a multiple of `STEP`:
 
 - *fair* and *reference* have the highest that rejects at most `GOOD_REJECTED` of the photographs that
   observers rated in the upper half of their scale (DBCNN alone makes this CAFI, whatever the gates say);
-- *balanced* is as selective: it accepts as many of the photographs' faces that pass the gates;
+- *balanced* keeps damaged faces out as *fair* does: it has the lowest at which it accepts no larger a share
+  of the photographs that observers rated in the lower half of their scale, among those that pass the gates,
+  than *fair* does at its own;
 - *strict* best tells the synthetic faces as frames of 1080 lines show them from the same faces in frames of
   360 lines (the best balanced accuracy, among those that pass the preset's gates).
 """
@@ -75,12 +77,15 @@ def main() -> None:
     crops = unseen(arguments.crops / "sharp.npz", "calibration")[: arguments.most]
     sharp = measure_crops(scorer, crops, SHARP_LINES)
     reduced = measure_crops(scorer, crops, REDUCED_LINES)
-    lenient = lenient_threshold(photographs, opinions >= MIDDLE_OPINION)
+    good = opinions >= MIDDLE_OPINION
+    lenient = lenient_threshold(photographs, good)
+    poor = [face for face, is_good in zip(photographs, good, strict=True) if not is_good]
+    fair = replace(PRESETS["fair"], cafi_threshold=lenient)
     found = {
         "fair": lenient,
         "reference": lenient,
         "strict": sharpness_threshold(PRESETS["strict"], sharp, reduced),
-        "balanced": equal_threshold(photographs, lenient),
+        "balanced": guarding_threshold(PRESETS["balanced"], fair, poor),
     }
     thresholds = {name: effect(name, found[name], sharp, reduced) for name in PRESETS}
     populations = {"photographs": photographs, "synthetic": [face for face in sharp if face is not None]}
@@ -97,7 +102,7 @@ def main() -> None:
         },
     }
     arguments.out.write_text(json.dumps(calibration, separators=(",", ":")) + "\n", encoding="utf-8")
-    show(thresholds, populations)
+    show(thresholds, populations, poor)
     digest = hashlib.sha256(arguments.out.read_bytes()).hexdigest()
     print(f'for the manifest: sha256 = "{digest}", bytes = {arguments.out.stat().st_size}')
 
@@ -161,11 +166,31 @@ def sharpness_threshold(
     return best_threshold(np.concatenate([kept, dropped]), good)
 
 
-def equal_threshold(photographs: Sequence[Measures], lenient: float) -> float:
-    """The threshold of the balanced preset that accepts as many as the default's."""
-    accepted = (passing_cafi(photographs, Policy()) >= lenient).mean()
-    balanced = passing_cafi(photographs, PRESETS["balanced"])
-    return round(float(np.quantile(balanced, 1 - accepted)) / STEP) * STEP
+def guarding_threshold(preset: Policy, model: Policy, poor: Sequence[Measures]) -> float:
+    """The lowest threshold at which a preset keeps poor pictures out as well as another policy.
+
+    Args:
+        preset: Its gates and weights count.
+        model: The other policy; its threshold counts, too.
+        poor: Faces in pictures that observers rated low.
+
+    Returns:
+        The lowest multiple of `STEP` at which `preset` accepts no larger a share of the poor faces that pass
+        its gates than `model` does of those that pass its own.
+    """
+    allowed = accepted_share(poor, model)
+    candidates = (float(threshold) for threshold in np.arange(0, 100 + STEP, STEP))
+    return next(
+        threshold
+        for threshold in candidates
+        if accepted_share(poor, replace(preset, cafi_threshold=threshold)) <= allowed
+    )
+
+
+def accepted_share(faces: Sequence[Measures], policy: Policy) -> float:
+    """Of the faces that pass a policy's gates, the share that it accepts, in [0, 1]."""
+    scores = passing_cafi(faces, policy)
+    return float((scores >= policy.cafi_threshold).mean())
 
 
 def effect(
@@ -188,7 +213,9 @@ def passing_cafi(faces: Sequence[Measures | None], preset: Policy) -> np.ndarray
     return np.array([verdict.cafi for verdict in verdicts if verdict.cafi is not None])
 
 
-def show(thresholds: dict[str, dict[str, float]], populations: dict[str, list[Measures]]) -> None:
+def show(
+    thresholds: dict[str, dict[str, float]], populations: dict[str, list[Measures]], poor: Sequence[Measures]
+) -> None:
     """Print what goes into `policy.PRESETS` and into the README."""
     for name, derived in thresholds.items():
         policy = replace(PRESETS[name], cafi_threshold=derived["cafi_threshold"])
@@ -201,6 +228,8 @@ def show(thresholds: dict[str, dict[str, float]], populations: dict[str, list[Me
             f"{derived['sharp_rejected']:.1%} of the faces at 1080 lines and accepts "
             f"{derived['reduced_accepted']:.1%} of those at 360; "
             + ", ".join(f"{rate:.1%} of {len(populations[key])} {key} pass" for key, rate in rates.items())
+            + f"; of the photographs rated below {MIDDLE_OPINION:g} that pass the gates it accepts "
+            f"{accepted_share(poor, policy):.1%}"
         )
     for name, faces in populations.items():
         for measure in ("ser_fiq", "dbcnn", "occlusion"):
