@@ -51,7 +51,7 @@ class WeightsError(FaceqaError):
 
 
 class DeviceError(FaceqaError):
-    """The computing device that was asked for is not there. `code` is `no_device`."""
+    """The device or engine that was asked for cannot serve. `code` is `no_device` or `no_engine`."""
 
 
 class NoFaceError(FaceqaError):

@@ -11,19 +11,19 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from itertools import chain, islice
-from threading import Barrier, Lock
+from threading import Lock
 from typing import Literal, TypeVar
 
 import numpy as np
-import torch
 
 from faceqa import calibration, weights
-from faceqa.engines.torch import check_crops
+from faceqa.engines.base import MEASURING, Engine, Network, available_cores, check_crops, cuda_devices
 from faceqa.errors import DeviceError, ImageError, MeasureError, NoFaceError
 from faceqa.faces.alignment import FaceCrop, align, crop_face, whole_crop
 from faceqa.faces.detection import load_detector
-from faceqa.faces.mask import load_masker, remove_background
+from faceqa.faces.mask import FaceMasker, remove_background
 from faceqa.faces.pose import head_pose
 from faceqa.languages import Language
 from faceqa.measures.batch import EMBEDDING, FaceBatch, Iqa, Measurement, Setup
@@ -36,10 +36,9 @@ from faceqa.verdict.policy import Policy
 from faceqa.verdict.reasons import plain_reason
 
 Device = Literal["auto", "cpu", "cuda"]
+EngineChoice = Literal["auto", "openvino", "torch"]
 T = TypeVar("T")
 U = TypeVar("U")
-
-ROLES: tuple[weights.Role, ...] = ("detection", "embedding", "face_mask", "iqa")
 
 BATCH_SIZE = 8
 """Images of a stream that come back together."""
@@ -50,14 +49,6 @@ POOL = "faceqa"
 FACES_AT_ONCE = 16
 """Faces that go through the networks together at most, however many the images show: about 1 GB."""
 
-READERS = 4
-"""Threads of a stream that decode images and find the faces while a GPU runs the networks."""
-
-MOST_SECONDS_TO_START = 60.0
-"""After which a pool whose threads have not all started is given up."""
-
-_one_pool_at_a_time = Lock()
-
 
 class Scorer:
     """Assesses faces. Loads its models once; nothing is random, the same photo gives the same numbers.
@@ -66,7 +57,7 @@ class Scorer:
 
     Attributes:
         policy: What the verdicts go by.
-        device: Where the networks run.
+        engine: What the numbers are computed with: engine, device and precision.
         models: Name of the weights by role.
         model_set: The model set, "open" or "research".
         iqa: Name of the metric in the place of DBCNN; None for DBCNN.
@@ -79,6 +70,7 @@ class Scorer:
         models: weights.Models = "open",
         policy: Policy | None = None,
         iqa: str | Iqa | None = None,
+        engine: EngineChoice = "auto",
     ):
         """Load the models.
 
@@ -90,19 +82,22 @@ class Scorer:
             iqa: Another perceptual metric in the place of DBCNN: its name for
                 `measures.perceptual.load_iqa`, or a function from RGB uint8 (N, 384, 384, 3) to scores (N,),
                 higher is better.
+            engine: What runs the networks: "openvino" (the open set on a CPU), "torch", or "auto": torch on
+                CUDA and for the research set, OpenVINO else.
 
         Raises:
-            DeviceError: when there is no such device.
+            DeviceError: when there is no such device, or the engine cannot serve it.
             WeightsError: when weights are missing or wrong.
         """
         self.policy = policy or Policy()
         self.model_set = models
-        self.device = _device(device)
-        roles = ROLES if iqa is None else ROLES[:-1]
-        self.models = {str(role): weights.find(role, models).name for role in roles}
+        roles = tuple(role for role in MEASURING if role != "iqa" or iqa is None)
+        self.models = {str(role): weights.find(role, models).name for role in ("detection", *roles)}
+        running = _engine(device, engine, models, roles)
+        self.engine = running.info
         self._detector = load_detector(models)
-        self._masker = load_masker(self.device)
-        self._measurements = _measurements(Setup(models, self.device, iqa))
+        self._masker = FaceMasker(running)
+        self._measurements = _measurements(Setup(running, iqa))
         self.iqa = (
             iqa if iqa is None or isinstance(iqa, str) else getattr(iqa, "__name__", type(iqa).__name__)
         )
@@ -152,14 +147,12 @@ class Scorer:
     ) -> Iterator[Assessment]:
         """Assess a stream of images, in order; a bad one is one error result and stops nothing.
 
-        On a CPU each core takes one image after the other, from the file to the verdict: that is faster than
-        batches. On a GPU images are decoded and their faces found while the networks work on the batch before
-        them. Either way only a few images are on the way, however long the stream is. Closing the generator
-        ends its threads.
+        Images are decoded and their faces found while the networks work on the batch before them. Only a few
+        images are on the way, however long the stream is. Closing the generator ends its threads.
 
         Args:
             sources: Images; read as they are needed, in the caller's thread.
-            batch_size: Images that come back together, and on a GPU go through the networks together.
+            batch_size: Images that go through the networks and come back together.
             all_faces: Give one result for each face instead of the largest only.
             unmasked: Whether to score the crops with their backgrounds, too.
         """
@@ -236,7 +229,7 @@ class Scorer:
     def _cores(self) -> ThreadPoolExecutor:
         with self._making_pool:
             if self._pool is None:
-                self._pool, _ = _one_core_each()
+                self._pool = ThreadPoolExecutor(available_cores(), POOL)
             return self._pool
 
     def _batches(
@@ -246,17 +239,10 @@ class Scorer:
         batch_size: int,
         unmasked: bool,
     ) -> Iterator[list[list[Assessment]]]:
-        if self.device.type == "cpu":
-            pool, threads = _one_core_each()
-            with _closing(pool) as cores:
-                done = _ahead(cores, lambda image: self._measure([find(image)], unmasked), images, threads)
-                while batch := list(islice(done, batch_size)):
-                    yield [results for (results,) in batch]
-        else:
-            with _closing(ThreadPoolExecutor(READERS, POOL)) as readers:
-                found = _ahead(readers, find, images, max(READERS, batch_size))
-                while candidates := list(islice(found, batch_size)):
-                    yield self._measure(candidates, unmasked)
+        with _closing(ThreadPoolExecutor(readers := available_cores(), POOL)) as pool:
+            found = _ahead(pool, find, images, max(readers, batch_size))
+            while candidates := list(islice(found, batch_size)):
+                yield self._measure(candidates, unmasked)
 
     def _find(
         self, image: NamedImage, most: int | None, is_crop: bool = False
@@ -274,7 +260,7 @@ class Scorer:
 
     def _read(self, image: NamedImage, timings: dict[str, float]) -> tuple[np.ndarray | None, Assessment]:
         """The photo, None where it cannot be read, and the assessment as far as it is known."""
-        result = Assessment(image=image.name, timings_ms=timings, models=self.models)
+        result = Assessment(image=image.name, timings_ms=timings, models=self.models, engine=self.engine.as_dict())
         try:
             if isinstance(image.source, ImageError):
                 raise image.source
@@ -377,11 +363,38 @@ class _Candidate:
     crop: FaceCrop
 
 
-def _device(name: Device) -> torch.device:
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise DeviceError("no_device", "There is no CUDA device here. Use the device 'auto' or 'cpu'.")
-    return torch.device("cuda" if name == "cuda" or (name == "auto" and available) else "cpu")
+def _engine(device: Device, engine: EngineChoice, models: weights.Models, roles: Sequence[Network]) -> Engine:
+    """The engine of a device; torch is imported only where it runs the networks.
+
+    Raises:
+        DeviceError: when there is no such device, or the engine cannot serve it or the model set.
+        WeightsError: when weights are missing or wrong.
+    """
+    cuda = device == "cuda" or (device == "auto" and engine != "openvino" and _has_cuda())
+    if engine == "openvino" and (cuda or models == "research"):
+        what = "CUDA devices" if cuda else "the model set 'research'"
+        raise DeviceError("no_engine", f"OpenVINO does not serve {what} here. Use the engine 'auto'.")
+    if engine == "openvino" or (engine == "auto" and not cuda and models == "open"):
+        from faceqa.engines.openvino import OpenVinoEngine
+
+        return OpenVinoEngine(roles)
+    try:
+        from faceqa.engines.torch import TorchEngine, on_device
+    except ImportError as error:
+        raise DeviceError(
+            "no_engine",
+            f"Torch, or what its networks stand on, could not be imported ({error}). Run: pip install "
+            f"'faceqa[gpu]', or use the engine 'openvino' on the device 'cpu'.",
+        ) from error
+    return TorchEngine(on_device("cuda" if cuda else "cpu"), models, roles)
+
+
+def _has_cuda() -> bool:
+    if cuda_devices() == 0 or find_spec("torch") is None:
+        return False
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def _named(source: ImageSource, name: str | None = None) -> NamedImage:
@@ -403,24 +416,6 @@ def _measurements(setup: Setup) -> dict[str, Measurement]:
     return {
         name: function for module in modules for name, function in import_module(module).load(setup).items()
     }
-
-
-def _one_core_each() -> tuple[ThreadPoolExecutor, int]:
-    """A pool with as many threads as torch uses, each running networks by itself, and their number."""
-    with _one_pool_at_a_time:
-        threads = torch.get_num_threads()
-        pool = ThreadPoolExecutor(threads, POOL, initializer=_run_alone)
-        started = Barrier(threads + 1)
-        for _ in range(threads):
-            pool.submit(started.wait, MOST_SECONDS_TO_START)
-        started.wait(MOST_SECONDS_TO_START)
-        torch.set_num_threads(threads)  # a new thread begins with the number that was set last
-    return pool, threads
-
-
-def _run_alone() -> None:
-    torch.get_num_threads()  # a thread's first call to torch overwrites its own number with the last one set
-    torch.set_num_threads(1)
 
 
 @contextmanager

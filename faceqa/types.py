@@ -185,6 +185,7 @@ class Assessment:
         policy: What the verdict went by, by the names of `Policy`'s fields.
         timings_ms: Milliseconds by stage; in a batch, the image's part of it.
         models: Name of the weights by role.
+        engine: What the numbers were computed with: `name`, `device` and `precision`.
         embedding: The face as the recognition network sees it: float32 (K,), not normalised; None without a
             face. Left out of the JSON object.
     """
@@ -205,6 +206,7 @@ class Assessment:
     policy: Mapping[str, float] = field(default_factory=dict)
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
+    engine: Mapping[str, str] = field(default_factory=dict)
     embedding: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     def __getattr__(self, name: str) -> float | None:
@@ -238,6 +240,7 @@ class Assessment:
             "policy": dict(self.policy),
             "timings_ms": _rounded(self.timings_ms),
             "models": dict(self.models),
+            "engine": dict(self.engine),
         }
 
 

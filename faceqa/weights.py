@@ -23,6 +23,9 @@ from faceqa.errors import WeightsError
 Models = Literal["open", "research"]
 Role = Literal["detection", "embedding", "face_mask", "iqa", "calibration"]
 
+Form = Literal["source", "openvino", "openvino-bin"]
+"""The weights as they were trained or published, or made ready for CPUs: the layers, and the values."""
+
 MODEL_SETS: tuple[Models, ...] = ("open", "research")
 
 _PACKAGE = Path(__file__).parent
@@ -63,6 +66,7 @@ class WeightFile:
     licence: str
     origin: str
     sources: tuple[Source, ...]
+    form: Form = "source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +94,14 @@ def manifest(path: Path = WEIGHTS_DIR / "manifest.toml") -> tuple[WeightFile, ..
         ) from error
 
 
-def find(role: Role, models: Models) -> WeightFile:
-    """The file that fills `role` in the model set `models`.
+def find(role: Role, models: Models, form: Form = "source") -> WeightFile:
+    """The file that fills `role` in the model set `models`, in one of its forms.
 
     Raises:
         WeightsError: `unknown_weights`, when the set has none.
     """
     for weight in manifest():
-        if weight.role == role and weight.models in (models, "both"):
+        if weight.role == role and weight.form == form and weight.models in (models, "both"):
             return weight
     raise WeightsError("unknown_weights", f"The model set '{models}' has no weights for the role '{role}'.")
 

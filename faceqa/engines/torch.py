@@ -1,35 +1,131 @@
-"""Networks in torch: batches of crops, and the loading of weights."""
+"""The networks in torch: on a CUDA device, or on a CPU where there is no other engine for them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
-CUDA_BATCH = 16
-"""Crops: about 1 GB in the largest network."""
+from faceqa import weights
+from faceqa.engines.base import MEASURING, OUTPUTS, EngineInfo, Network, check_crops
+from faceqa.errors import DeviceError
+from faceqa.networks.arcface import OnnxArcFace
+from faceqa.networks.dbcnn import DbcnnNet, DbcnnScore
+from faceqa.networks.face_mask import FaceMaskMaps, FaceMaskNet
+from faceqa.networks.ser_fiq import DROPOUT, SerFiqNet
+from faceqa.networks.sface import SFace, state_dict_from_onnx
+
+CUDA_BATCH = 32
+"""Pictures that go through a network together on a GPU: about 2 GB in the largest."""
 
 
-def batches(crops: np.ndarray, device: torch.device) -> Iterator[np.ndarray]:
-    """Crops (N, ...) in the batches that a device takes: (n, ...), in order.
+class TorchEngine:
+    """Runs the networks of a model set on one device. See `engines.base.Engine`."""
 
-    On a CPU each crop is a batch of its own: larger batches are no faster there, and torch chooses the
-    algorithm of a convolution, and with it the rounding, by the size of the batch.
+    def __init__(
+        self,
+        device: torch.device,
+        models: weights.Models = "open",
+        networks: Iterable[Network] = MEASURING,
+        dtype: torch.dtype = torch.float32,
+    ):
+        """Load networks.
+
+        Args:
+            device: Where they run.
+            models: The model set.
+            networks: Which.
+            dtype: float32; or bfloat16 for the layers that torch's autocast finds fit for it, on a GPU.
+
+        Raises:
+            WeightsError: when weights are missing, wrong or not of the expected network.
+        """
+        name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+        self.info = EngineInfo("torch", name, {torch.float32: "f32", torch.bfloat16: "bf16"}[dtype])
+        self._device = device
+        self._dtype = dtype
+        self._networks = {
+            name: load_network(name, models).to(device, memory_format=torch.channels_last)
+            for name in networks
+        }
+
+    @torch.inference_mode()
+    def run(self, network: Network, images: np.ndarray) -> dict[str, np.ndarray]:
+        """See `engines.base.Engine`."""
+        check_crops(images)
+        # On a CPU torch chooses the algorithm of a convolution, and with it the rounding, by the batch's size.
+        size = CUDA_BATCH if self._device.type == "cuda" else 1
+        batches = [self._run(network, images[i : i + size]) for i in range(0, len(images), size)]
+        if not batches:
+            return {name: np.zeros(0, np.float32) for name in OUTPUTS[network]}
+        columns = [np.concatenate([part.cpu().numpy() for part in parts]) for parts in zip(*batches, strict=True)]
+        return dict(zip(OUTPUTS[network], columns, strict=True))
+
+    def _run(self, network: Network, images: np.ndarray) -> list[Tensor]:
+        pictures = torch.from_numpy(np.ascontiguousarray(images))
+        if self._device.type == "cuda":
+            pictures = pictures.pin_memory()
+        pictures = pictures.to(self._device, non_blocking=True)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._dtype is torch.bfloat16):
+            return [output.float() for output in self._networks[network](pictures)]
+
+
+def on_device(name: str) -> torch.device:
+    """The device.
+
+    Raises:
+        DeviceError: when there is none of this name.
     """
-    size = CUDA_BATCH if device.type == "cuda" else 1
-    for start in range(0, len(crops), size):
-        yield crops[start : start + size]
+    if name == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("no_device", "There is no CUDA device here. Use the device 'auto' or 'cpu'.")
+    return torch.device(name)
 
 
-def check_crops(crops: np.ndarray) -> None:
-    """Raise a ValueError unless the array is a batch of face crops, RGB uint8 (N, H, W, 3)."""
-    if crops.ndim != 4 or crops.shape[3] != 3 or crops.dtype != np.uint8:
-        raise ValueError(f"face crops are uint8 (N, H, W, 3), not {crops.dtype} {crops.shape}")
+def load_network(network: Network, models: weights.Models = "open") -> nn.Module:
+    """A network with its weights, from pictures to outputs, in evaluation mode on the CPU.
+
+    Raises:
+        WeightsError: when its weights are missing, wrong or not of the expected network.
+    """
+    return {"embedding": load_ser_fiq, "face_mask": load_face_mask, "iqa": load_dbcnn}[network](models).eval()
 
 
-def load_strictly(net: nn.Module, state: dict[str, torch.Tensor]) -> None:
+def load_ser_fiq(models: weights.Models = "open", dropout: float = DROPOUT) -> SerFiqNet:
+    """SER-FIQ on the embedding network of a model set: SFace for `open`, ArcFace for `research`."""
+    import onnx
+
+    model = onnx.load(weights.fetch(weights.find("embedding", models)))
+    if models == "research":
+        return SerFiqNet(OnnxArcFace(model), dropout)
+    network = SFace()
+    network.load_state_dict(state_dict_from_onnx(model), strict=True)
+    return SerFiqNet(network, dropout)
+
+
+def load_face_mask(_models: weights.Models = "open") -> FaceMaskMaps:
+    """The face mask's network; the same weights serve both model sets."""
+    net = FaceMaskNet()
+    load_strictly(net, load_file(weights.fetch(weights.find("face_mask", "open"))))
+    return FaceMaskMaps(net.eval())
+
+
+def load_dbcnn(models: weights.Models = "open") -> DbcnnScore:
+    """DB-CNN: with EfficientNet-Lite0 for `open`, with VGG-16, trained on KonIQ-10k, for `research`."""
+    path = weights.fetch(weights.find("iqa", models))
+    net = DbcnnNet("vgg16" if models == "research" else "lite0")
+    load_strictly(net, _published(path) if models == "research" else load_file(path))
+    return DbcnnScore(net.eval())
+
+
+def _published(path: Path) -> dict[str, Tensor]:
+    return torch.load(path, map_location="cpu", weights_only=True)["params"]
+
+
+def load_strictly(net: nn.Module, state: dict[str, Tensor]) -> None:
     """Load weights, all of them and no others.
 
     The step counters of batch norms may be missing: only a training reads them.

@@ -25,14 +25,13 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 
 import cv2
 import numpy as np
 
 from faceqa import weights
+from faceqa.engines.base import STRIDES, Engine
 from faceqa.types import Face
 
 MIN_CONFIDENCE = 0.7
@@ -93,18 +92,15 @@ class Network(Protocol):
     """A face detector at one scale, before non-maximum suppression."""
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """BGR uint8 (H, W, 3) -> float (N, 15): x, y, width, height, five landmarks (x, y), confidence."""
+        """RGB uint8 (H, W, 3) -> float (N, 15): x, y, width, height, five landmarks (x, y), confidence."""
         ...
 
 
 class Detector:
     """Finds the faces of a photo; safe to call from several threads."""
 
-    def __init__(self, load_network: Callable[[], Network]):
-        """Take the network from `load_network`, once a thread: networks keep their input's size as state."""
-        self._load_network = load_network
-        self._own = threading.local()
-        self._loading = threading.Lock()  # OpenCV's log level, which loading changes, is one for all threads
+    def __init__(self, network: Network):
+        self._network = network
 
     def detect(self, image: np.ndarray) -> list[Face]:
         """All faces of a photo, the largest box first.
@@ -183,10 +179,7 @@ class Detector:
 
     def _run(self, image: np.ndarray) -> np.ndarray:
         """Detections in a picture of the right size: RGB in, float64 (N, 15) out, one row a face."""
-        if not hasattr(self._own, "network"):
-            with self._loading:
-                self._own.network = self._load_network()
-        candidates = self._own.network(cv2.cvtColor(image, cv2.COLOR_RGB2BGR)).astype(np.float64)
+        candidates = self._network(image)
         sure = candidates[candidates[:, 14] >= MIN_CONFIDENCE]
         kept = sure[_suppress(sure, sure[:, 14])]
         return np.array([_average(row, candidates) for row in kept]).reshape(-1, 15)
@@ -198,28 +191,41 @@ def load_detector(models: weights.Models = "open") -> Detector:
     Raises:
         WeightsError: when its weights are missing or wrong.
     """
-    path = str(weights.fetch(weights.find("detection", models)))
-    detector = Detector(partial(_YuNet if models == "open" else _Scrfd, path))
-    detector.detect(np.zeros((COARSE_SIDE, COARSE_SIDE, 3), np.uint8))  # a file that is none is told of here
-    return detector
+    if models == "research":
+        return Detector(_Scrfd(str(weights.fetch(weights.find("detection", models)))))
+    from faceqa.engines.openvino import OpenVinoEngine
+
+    return Detector(_YuNet(OpenVinoEngine(["detection"], precision="f32")))
 
 
 class _YuNet:
-    def __init__(self, path: str):
-        # OpenCV 5 warns of the target that it has itself chosen.
-        level = cv2.utils.logging.getLogLevel()
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
-        try:
-            self._detector = cv2.FaceDetectorYN.create(
-                path, "", (REFINED_SIDE, REFINED_SIDE), MIN_CANDIDATE_CONFIDENCE, nms_threshold=1.0
-            )
-        finally:
-            cv2.utils.logging.setLogLevel(level)
+    STRIDE = 32  # of the network's coarsest map: the input's sides must be multiples of it
+
+    def __init__(self, engine: Engine):
+        self._engine = engine
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        self._detector.setInputSize((image.shape[1], image.shape[0]))
-        faces = self._detector.detect(image)[1]
-        return np.zeros((0, 15)) if faces is None else faces
+        height, width = image.shape[:2]
+        if max(height, width) <= REFINED_SIDE:
+            size = np.array([REFINED_SIDE, REFINED_SIDE])
+        else:
+            size = -(-np.array([height, width]) // self.STRIDE) * self.STRIDE
+        padded = np.zeros((1, *size, 3), np.uint8)
+        padded[0, :height, :width] = image
+        maps = self._engine.run("detection", padded)
+        return np.concatenate([self._decoded(maps, stride, size) for stride in STRIDES])
+
+    def _decoded(self, maps: dict[str, np.ndarray], stride: int, size: np.ndarray) -> np.ndarray:
+        """The candidates of one map, whose cells are `stride` px wide."""
+        score = np.sqrt(maps[f"cls_{stride}"][0, :, 0] * maps[f"obj_{stride}"][0, :, 0])
+        (kept,) = np.nonzero(score >= MIN_CANDIDATE_CONFIDENCE)
+        row, column = np.divmod(kept, size[1] // stride)
+        cell = np.column_stack([column, row])
+        box = maps[f"bbox_{stride}"][0, kept].astype(np.float64)
+        points = maps[f"kps_{stride}"][0, kept].astype(np.float64) + np.tile(cell, 5)
+        extent = np.exp(box[:, 2:]) * stride
+        corner = (cell + box[:, :2]) * stride - extent / 2
+        return np.hstack([corner, extent, points * stride, score[kept, None]])
 
 
 class _Scrfd:
@@ -230,11 +236,13 @@ class _Scrfd:
 
         self._detector = SCRFD(path, static_shape_sessions=False)
         self._detector.prepare(-1, det_thresh=MIN_CANDIDATE_CONFIDENCE, nms_thresh=1.0)
+        self._one_at_a_time = threading.Lock()  # it keeps its input's size as state
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         bottom, right = -image.shape[0] % self.STRIDE, -image.shape[1] % self.STRIDE
-        padded = cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_CONSTANT)
-        boxes, landmarks = self._detector.detect(padded, input_size=(padded.shape[1], padded.shape[0]))
+        padded = cv2.copyMakeBorder(image[..., ::-1], 0, bottom, 0, right, cv2.BORDER_CONSTANT)
+        with self._one_at_a_time:
+            boxes, landmarks = self._detector.detect(padded, input_size=(padded.shape[1], padded.shape[0]))
         corner, size = boxes[:, :2], boxes[:, 2:4] - boxes[:, :2]
         return np.hstack([corner, size, landmarks.reshape(-1, 10), boxes[:, 4:]])
 

@@ -13,17 +13,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
-from safetensors.torch import load_file
-from torch.nn.functional import interpolate
 
-from faceqa import weights
-from faceqa.engines.torch import batches, check_crops, load_strictly
-from faceqa.networks.face_mask import FaceMaskNet
-from faceqa.networks.folding import Bfloat16, folded, fuse_activations, multiplies_bfloat16
-
-INPUT_SIZE = 256
-"""Side in px at which the network was trained."""
+from faceqa.engines.base import Engine
 
 THRESHOLD = 0.5
 """A pixel of a map at or above it belongs to the region."""
@@ -43,8 +34,8 @@ class FaceMasks:
     """The maps of N face crops.
 
     Attributes:
-        outline: float32 (N, H, W) in [0, 1]; one region a crop, or none.
-        visible: float32 (N, H, W) in [0, 1], nowhere above `outline`.
+        outline: float32 (N, 384, 384) in [0, 1]; one region a crop, or none.
+        visible: float32 (N, 384, 384) in [0, 1], nowhere above `outline`.
     """
 
     outline: np.ndarray
@@ -54,50 +45,21 @@ class FaceMasks:
 class FaceMasker:
     """Finds the face in face crops."""
 
-    def __init__(self, network: FaceMaskNet, device: torch.device):
-        self._network = network.to(device).eval()
-        self._device = device
+    def __init__(self, engine: Engine):
+        self._engine = engine
 
     def __call__(self, crops: np.ndarray) -> FaceMasks:
         """The maps of face crops; a crop's maps do not depend on which others come with it.
 
         Args:
-            crops: RGB uint8 (N, H, W, 3), as cut by `alignment.crop_face`; H and W are 384 in faceqa.
+            crops: RGB uint8 (N, 384, 384, 3), as cut by `alignment.crop_face`.
         """
-        check_crops(crops)
-        maps = [self._maps(batch) for batch in batches(crops, self._device)]
-        both = np.concatenate(maps) if maps else np.zeros((0, 2, *crops.shape[1:3]), np.float32)
-        outline, visible = both[:, 0].copy(), both[:, 1].copy()
-        for i in range(len(both)):
+        maps = self._engine.run("face_mask", crops)
+        outline, visible = maps["outline"], maps["visible"]
+        for i in range(len(crops)):
             outline[i] = _largest_region(outline[i])
             visible[i] = _without_slivers(visible[i], outline[i])
         return FaceMasks(outline=outline, visible=visible)
-
-    @torch.inference_mode()
-    def _maps(self, crops: np.ndarray) -> np.ndarray:
-        """Both maps, float32 (N, 2, H, W) in [0, 1]."""
-        images = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2).float() / 127.5 - 1
-        size = (INPUT_SIZE, INPUT_SIZE)
-        small = interpolate(images, size, mode="bilinear", antialias=True, align_corners=False)
-        maps = self._network(small).sigmoid()
-        return interpolate(maps, crops.shape[1:3], mode="bilinear", align_corners=False).cpu().numpy()
-
-
-def load_masker(device: torch.device) -> FaceMasker:
-    """Build the network with its weights, on `device`. The same weights serve both model sets.
-
-    Raises:
-        WeightsError: when the weights are missing or wrong.
-    """
-    network = FaceMaskNet()
-    load_strictly(network, load_file(weights.fetch(weights.find("face_mask", "open"))))
-    network = folded(network.eval())
-    network.fold_upsampling()
-    if device.type == "cpu":
-        if multiplies_bfloat16():
-            network.unet.decoder = Bfloat16(network.unet.decoder)
-        fuse_activations(network)
-    return FaceMasker(network, device)
 
 
 def remove_background(crop: np.ndarray, outline: np.ndarray) -> np.ndarray:

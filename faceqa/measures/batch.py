@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from faceqa.engines.base import Engine
 from faceqa.types import Face, Pose
-from faceqa.weights import Models
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,13 +53,11 @@ class Setup:
     """What the measures of a scorer are built from.
 
     Attributes:
-        models: The model set.
-        device: Where networks run.
+        engine: What runs the networks.
         iqa: Another perceptual metric in the place of DBCNN: its name, or the metric itself.
     """
 
-    models: Models
-    device: torch.device
+    engine: Engine
     iqa: str | Iqa | None = None
 
 

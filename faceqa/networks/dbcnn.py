@@ -15,8 +15,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceqa.networks.imports import without_compiler
-
 Branch = Literal["lite0", "vgg16"]
 
 Grid = tuple[int, int]
@@ -44,6 +42,21 @@ BLACK = 8 / 255
 
 FLOOR = 1e-3
 """Weight of a black position, so that a picture that is black all over has a score, too."""
+
+SCALE = 100.0
+"""Both networks learned mean opinion scores between 0 and 1."""
+
+
+class DbcnnScore(nn.Module):
+    """RGB uint8 (N, H, W, 3), sides of 32 px or more -> scores (N,) in [0, 100], higher is better."""
+
+    def __init__(self, net: DbcnnNet):
+        super().__init__()
+        self.net = net
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor]:
+        """See the class."""
+        return ((SCALE * self.net(pictures.permute(0, 3, 1, 2).float() / 255)).clamp(0, SCALE),)
 
 
 class DbcnnNet(nn.Module):
@@ -88,8 +101,10 @@ class DbcnnNet(nn.Module):
             weight = torch.ones_like(synthetic[:, :1])
         weight = weight / weight.sum(dim=(2, 3), keepdim=True)
         products = (authentic * weight).flatten(2) @ synthetic.flatten(2).transpose(1, 2)
-        roots = (products.flatten(1) + 1e-8).sqrt()
-        return self.fc(functional.normalize(roots))[:, 0]
+        roots = (products + 1e-8).sqrt()
+        # The linear layer of the normalised roots. As a matrix product it would be one that engines round.
+        norm = roots.square().sum(dim=(1, 2)).sqrt().clamp_min(1e-12)
+        return (roots * self.fc.weight.view_as(roots[:1])).sum(dim=(1, 2)) / norm + self.fc.bias
 
 
 class Lite0Features(nn.Module):
@@ -97,9 +112,7 @@ class Lite0Features(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        # The import takes seconds, and many programs do not need this network.
-        with without_compiler():
-            import timm
+        import timm
 
         net: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False, features_only=True)
         self.low = nn.Sequential(net.conv_stem, net.bn1, *net.blocks[:3])

@@ -8,8 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceqa.networks.imports import without_compiler
-
 ENCODER = "efficientnet_lite0"
 """Name in timm; an EfficientNet without the parts that are slow on a CPU."""
 
@@ -24,26 +22,61 @@ DECODER_CHANNELS = (256, 128, 64, 32, 16)
 MAPS = ("outline", "visible")
 """The network's two output channels, in order."""
 
+CROP_SIZE = 384
+"""Side in px of a face crop."""
+
+INPUT_SIZE = 256
+"""Side in px at which the network was trained."""
+
+STEP = 3
+"""Reducing 384 px to 256 makes two pixels of three."""
+
+ONE, TWO = (1 / 9, 5 / 9, 3 / 9, 0, 0), (0, 0, 3 / 9, 5 / 9, 1 / 9)
+"""What the two are made of, in the three pixels and one on either side: the triangle filter of an antialiased
+bilinear reduction by 1.5 (torch's and Pillow's)."""
+
+
+class FaceMaskMaps(nn.Module):
+    """RGB uint8 (N, 384, 384, 3) -> outline and visible, each (N, 384, 384) in [0, 1]."""
+
+    kernel: Tensor
+    border: Tensor
+
+    def __init__(self, net: FaceMaskNet):
+        super().__init__()
+        self.net = net
+        phases = [torch.outer(torch.tensor(a), torch.tensor(b)) for a in (ONE, TWO) for b in (ONE, TWO)]
+        kernel = torch.zeros(3 * len(phases), 3, 5, 5)
+        for channel in range(3):
+            kernel[4 * channel : 4 * channel + 4, channel] = torch.stack(phases)
+        self.register_buffer("kernel", kernel)
+        # At the border a part of the filter sees nothing; the rest is brought back to a mean.
+        self.register_buffer("border", 1 / self._reduced(torch.ones(1, 3, CROP_SIZE, CROP_SIZE)))
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """See the class."""
+        small = self._reduced(crops.permute(0, 3, 1, 2).float()) * self.border
+        maps = self.net(small / 127.5 - 1).sigmoid()
+        outline, visible = functional.interpolate(
+            maps, (CROP_SIZE, CROP_SIZE), mode="bilinear", align_corners=False
+        ).unbind(1)
+        return outline, visible
+
+    def _reduced(self, crops: Tensor) -> Tensor:
+        """(N, 3, 384, 384) -> (N, 3, 256, 256): as one convolution, several times faster."""
+        return functional.pixel_shuffle(functional.conv2d(crops, self.kernel, stride=STEP, padding=1), 2)
+
 
 class FaceMaskNet(nn.Module):
     """U-Net (Ronneberger et al., 2015) over EfficientNet-Lite0 (Tan and Le, 2019): face crop -> two maps."""
 
     def __init__(self) -> None:
         super().__init__()
-        # The import takes seconds, and many programs need no mask.
-        with without_compiler():
-            self.unet = Unet()
+        self.unet = Unet()
 
     def forward(self, image: Tensor) -> Tensor:
         """RGB float (N, 3, S, S) in [-1, 1], S a multiple of 32 -> logits (N, 2, S, S) of `MAPS`."""
         return self.unet(image)
-
-    def fold_upsampling(self) -> None:
-        """Make the decoder's blocks `UpBlock`s; for inference only, after `folding.folded`."""
-        channels = ENCODER_CHANNELS[-1]
-        for index, block in enumerate(self.unet.decoder.blocks):
-            self.unet.decoder.blocks[index] = UpBlock(block, channels)
-            channels = block.conv2[0].out_channels
 
 
 class Unet(nn.Module):
@@ -86,33 +119,3 @@ class Encoder(nn.Module):
         for level in (self.blocks[:2], self.blocks[2:3], self.blocks[3:5], self.blocks[5:]):
             maps.append(level(maps[-1]))
         return maps
-
-
-class UpBlock(nn.Module):
-    """A block of the decoder, faster: doubling the size and the convolution after it are one step.
-
-    A 3 x 3 convolution of a map doubled to the nearest pixel is a transposed 4 x 4 convolution of the map
-    itself, with half the products. The result differs by rounding only.
-    """
-
-    kernel: Tensor
-    skip_kernel: Tensor
-    bias: Tensor
-
-    def __init__(self, block: Any, channels: int):
-        """Take over a block of segmentation-models-pytorch, `channels` of whose input come from below."""
-        super().__init__()
-        convolution, *activation = block.conv1
-        doubled, skipped = convolution.weight.detach().tensor_split([channels], dim=1)
-        sums = functional.avg_pool2d(functional.pad(doubled.flip(2, 3), [1] * 4), 2, 1, divisor_override=1)
-        self.register_buffer("kernel", sums.transpose(0, 1).contiguous(memory_format=torch.channels_last))
-        self.register_buffer("skip_kernel", skipped.contiguous(memory_format=torch.channels_last))
-        self.register_buffer("bias", convolution.bias.detach())
-        self.rest = nn.Sequential(*activation, block.conv2)
-
-    def forward(self, x: Tensor, _height: int, _width: int, skip_connection: Tensor | None = None) -> Tensor:
-        """(N, C, H, W) and the encoder's (N, C', 2 H, 2 W) -> (N, C'', 2 H, 2 W)."""
-        y = functional.conv_transpose2d(x, self.kernel, self.bias, stride=2, padding=1)
-        if skip_connection is not None:
-            y = y + functional.conv2d(skip_connection, self.skip_kernel, padding=1)
-        return self.rest(y)

@@ -84,7 +84,7 @@ def state_dict_from_onnx(model: onnx.ModelProto) -> dict[str, Tensor]:
     Every initialiser of the file is used, so that `load_state_dict(..., strict=True)` proves the match.
     """
     state = {}
-    for name, values in _float_initializers(model).items():
+    for name, values in float_initializers(model).items():
         if name not in ("scalar_op1", "scalar_op2"):  # 127.5 and 1/128, written out in `features`
             key = _module_name(name)
             state[key] = torch.from_numpy(values.reshape(-1) if key.endswith("relu.weight") else values)
@@ -116,8 +116,8 @@ def _module_name(name: str) -> str:
     return name
 
 
-def _float_initializers(model: onnx.ModelProto) -> dict[str, np.ndarray]:
-    """Initialisers by name, with each block-quantised one put together as ONNX's DequantizeLinear defines."""
+def float_initializers(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    """Initialisers by name, with each quantised one put together as ONNX's DequantizeLinear defines."""
     from onnx import helper, numpy_helper
 
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
@@ -126,10 +126,11 @@ def _float_initializers(model: onnx.ModelProto) -> dict[str, np.ndarray]:
             continue
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         quantised, scales, zero_points = (stored.pop(name) for name in node.input)
-        axis = attributes["axis"]
-        blocks = np.arange(quantised.shape[axis]) // attributes["block_size"]
-        scales, zero_points = scales.take(blocks, axis), zero_points.take(blocks, axis)
+        if "block_size" in attributes:
+            axis = attributes["axis"]
+            blocks = np.arange(quantised.shape[axis]) // attributes["block_size"]
+            scales, zero_points = scales.take(blocks, axis), zero_points.take(blocks, axis)
         values = (quantised.astype(np.float32) - zero_points.astype(np.float32)) * scales
         name = node.input[0].removesuffix("_quantized")
-        stored[name] = values.reshape(stored.pop(f"{name}_shape"))
+        stored[name] = values.reshape(stored.pop(f"{name}_shape", values.shape))
     return {name: np.require(values, np.float32, "W") for name, values in stored.items()}
