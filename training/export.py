@@ -47,7 +47,7 @@ def main() -> None:
     for role in OUTPUTS:
         model = detector() if role == "detection" else measuring(role)
         path = arguments.out / f"{role}.xml"
-        openvino.save_model(model, path, compress_to_fp16=True)
+        openvino.save_model(model, path, compress_to_fp16=role != "detection")
         keep_precise(path)
         for file in (path, path.with_suffix(".bin")):
             record(file, arguments.out / "manifest.toml")

@@ -109,11 +109,13 @@ class Detector:
             image: RGB uint8 (H, W, 3).
         """
         fine_side = _fine_side(image)
-        rows = self._detect_at(image, fine_side)
+        fine, scale = _reduce(image, fine_side / max(image.shape[:2]))
+        rows = self._detect_in(fine, scale)
         largest = LARGEST_INPUT_FACE * max(image.shape[:2]) / fine_side
         rank = rows[:, 14] + (_longer_side(rows) <= largest)
         if fine_side > LARGEST_INPUT_FACE:
-            coarse = self._detect_at(image, COARSE_SIDE)
+            small, further = _reduce(fine, COARSE_SIDE / max(fine.shape[:2]))
+            coarse = self._detect_in(small, scale * further)
             rows = np.concatenate([rows, coarse])
             rank = np.concatenate([rank, coarse[:, 14] + (_longer_side(coarse) > largest)])
         rows = rows[_suppress(rows, rank)]
@@ -143,8 +145,7 @@ class Detector:
         reach = 0.75 * REFINED_SIDE / scale  # to the corners of a turned patch
         offset = np.maximum(np.floor(centre - reach).astype(int), 0)
         end = np.ceil(centre + reach).astype(int)
-        # Averaging first keeps the aliasing of a large face out of the patch.
-        near, reduced = _reduce(image[offset[1] : end[1], offset[0] : end[0]], 2 * scale)
+        near, reduced = _averaged(image[offset[1] : end[1], offset[0] : end[0]], int(1 / scale))
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         linear = scale * turn / reduced
         shift = (REFINED_SIDE - 1) / 2 - linear @ ((centre - offset + 0.5) * reduced - 0.5)
@@ -161,8 +162,8 @@ class Detector:
         corner = points[0] - size / scale / 2
         return _face(np.concatenate([corner, size / scale, points[1:].ravel(), [face.confidence]]))
 
-    def _detect_at(self, image: np.ndarray, side: int) -> np.ndarray:
-        small, scale = _reduce(image, min(1.0, side / max(image.shape[:2])))
+    def _detect_in(self, small: np.ndarray, scale: np.ndarray) -> np.ndarray:
+        """Detections, in px of the photo, in the photo reduced by `scale`, (x, y)."""
         rows = self._run(small)
         rows[:, :14] /= np.tile(scale, 7)
         # Pixel centres: the middle of the reduced photo's first pixel is not the middle of the photo's.
@@ -261,13 +262,23 @@ def _tilt(face: Face) -> float:
 
 
 def _reduce(image: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
-    """The photo reduced by area averaging, and the factors that whole pixels made of it, (x, y)."""
+    """The photo reduced, and the factors that whole pixels made of it, (x, y)."""
     if factor >= 1:
         return image, np.ones(2)
+    near, reduced = _averaged(image, int(1 / factor))
     height, width = image.shape[:2]
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return small, np.array([size[0] / width, size[1] / height])
+    small = cv2.resize(near, size, interpolation=cv2.INTER_LINEAR)
+    return small, reduced * np.array(size) / (near.shape[1], near.shape[0])
+
+
+def _averaged(image: np.ndarray, block: int) -> tuple[np.ndarray, np.ndarray]:
+    """The means of blocks of `block` x `block` px, which keep aliasing out, and the factors, (x, y)."""
+    if block < 2 or block > min(image.shape[:2]):
+        return image, np.ones(2)
+    height, width = (side // block for side in image.shape[:2])
+    whole = image[: height * block, : width * block]
+    return cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.full(2, 1 / block)
 
 
 def _longer_side(rows: np.ndarray) -> np.ndarray:
