@@ -29,8 +29,8 @@ class TableError(FaceqaError):
 class CurationError(FaceqaError):
     """A data set cannot be filtered as asked.
 
-    `code` is one of `bad_output`, `other_run`, `unknown_runner`, `no_embeddings`, `no_levelling` and
-    `bad_levelling`.
+    `code` is one of `bad_output`, `other_run`, `other_engine`, `unknown_runner`, `no_embeddings`,
+    `no_levelling` and `bad_levelling`.
     """
 
 

@@ -13,7 +13,6 @@ from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import chain, islice
-from threading import Lock
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -40,14 +39,14 @@ EngineChoice = Literal["auto", "openvino", "torch"]
 T = TypeVar("T")
 U = TypeVar("U")
 
-BATCH_SIZE = 8
+BATCH_SIZE = 16
 """Images of a stream that come back together."""
 
 POOL = "faceqa"
 """Name of the threads."""
 
-FACES_AT_ONCE = 16
-"""Faces that go through the networks together at most, however many the images show: about 1 GB."""
+FACES_AT_ONCE = 32
+"""Faces that go through the networks together at most, however many the images show."""
 
 
 class Scorer:
@@ -104,8 +103,8 @@ class Scorer:
         if self.iqa is not None:
             self.models["iqa"] = self.iqa
         self.calibration = calibration.load_calibration(self.models)
-        self._pool: ThreadPoolExecutor | None = None
-        self._making_pool = Lock()
+        self._measuring = ThreadPoolExecutor(len(self._measurements), POOL)
+        self._whole_images = ThreadPoolExecutor(available_cores(), POOL)
 
     def assess(self, image: ImageSource, name: str | None = None, unmasked: bool = True) -> Assessment:
         """Assess the largest face of an image.
@@ -127,10 +126,10 @@ class Scorer:
     ) -> Future[Assessment]:
         """Begin to assess an image in the background; for live streams, such as a camera.
 
-        Each core works on an image of its own: with as many images on the way as there are cores, more of
-        them are done in a second than with `assess`, but each takes longer. See `assess`.
+        With as many images on the way as there are cores, more of them are done in a second than with
+        `assess`, but each takes longer. See `assess`.
         """
-        return self._cores().submit(self.assess, image, name, unmasked)
+        return self._whole_images.submit(self.assess, image, name, unmasked)
 
     def assess_faces(
         self, image: ImageSource, name: str | None = None, unmasked: bool = True
@@ -226,12 +225,6 @@ class Scorer:
         """The same assessment under another policy or in another language; no model runs."""
         return calibration.rejudge(assessment, policy, language)
 
-    def _cores(self) -> ThreadPoolExecutor:
-        with self._making_pool:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(available_cores(), POOL)
-            return self._pool
-
     def _batches(
         self,
         images: Iterable[NamedImage],
@@ -260,7 +253,9 @@ class Scorer:
 
     def _read(self, image: NamedImage, timings: dict[str, float]) -> tuple[np.ndarray | None, Assessment]:
         """The photo, None where it cannot be read, and the assessment as far as it is known."""
-        result = Assessment(image=image.name, timings_ms=timings, models=self.models, engine=self.engine.as_dict())
+        result = Assessment(
+            image=image.name, timings_ms=timings, models=self.models, engine=self.engine.as_dict()
+        )
         try:
             if isinstance(image.source, ImageError):
                 raise image.source
@@ -313,11 +308,17 @@ class Scorer:
             visible=masks.visible,
             masked_faces=np.stack(faces),
         )
-        values: dict[str, np.ndarray] = {}
-        for row in MEASURES:
-            if row.name in self._measurements and (unmasked or not row.on_request):
-                with _timed(timings, row.name):
-                    values[row.name] = self._measurements[row.name](batch)
+
+        def value(name: str) -> np.ndarray:
+            with _timed(timings, name):
+                return self._measurements[name](batch)
+
+        names = [
+            row.name
+            for row in MEASURES
+            if row.name in self._measurements and (unmasked or not row.on_request)
+        ]
+        values = dict(zip(names, self._measuring.map(value, names), strict=True))
         shares = {stage: milliseconds / len(candidates) for stage, milliseconds in timings.items()}
         return [
             Inspection(

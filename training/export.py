@@ -124,7 +124,9 @@ def keep_precise(path: Path) -> None:
     tree = ET.parse(path)
     layers = {layer.attrib["id"]: layer for layer in tree.getroot().iterfind("layers/layer")}
     rounded: set[str] = {key for key, layer in layers.items() if layer.get("type") in CONVOLUTIONS}
-    edges = [(edge.attrib["from-layer"], edge.attrib["to-layer"]) for edge in tree.getroot().iterfind("edges/edge")]
+    edges = [
+        (edge.attrib["from-layer"], edge.attrib["to-layer"]) for edge in tree.getroot().iterfind("edges/edge")
+    ]
     before = len(rounded) - 1
     while before < len(rounded):
         before = len(rounded)

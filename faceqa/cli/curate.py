@@ -64,6 +64,7 @@ def run(options: argparse.Namespace) -> int:
                 unmasked=options.unmasked,
                 sampling=sampling,
                 device=options.device,
+                engine=options.engine,
                 models=options.models,
                 iqa=options.iqa,
                 language=options.language,

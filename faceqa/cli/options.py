@@ -54,6 +54,12 @@ def add_models(parser: argparse.ArgumentParser, which_faces: bool = True) -> Non
         help="where the networks run; auto takes CUDA where there is one (default: auto)",
     )
     group.add_argument(
+        "--engine",
+        choices=["auto", "openvino", "torch"],
+        default="auto",
+        help="what runs the networks; auto takes torch on CUDA, OpenVINO else (default: auto)",
+    )
+    group.add_argument(
         "--models",
         choices=MODEL_SETS,
         default="open",

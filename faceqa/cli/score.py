@@ -60,7 +60,6 @@ def add(commands: shared.Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carry the command out."""
     from faceqa.reading.sources import count_images, named_images, source_files
-    from faceqa.scorer import BATCH_SIZE
 
     sources, sampling = shared.sources(options), shared.sampling(options)
     files = list(source_files(sources))
@@ -72,11 +71,10 @@ def run(options: argparse.Namespace) -> int:
     screen = Screen()
     show = _JsonLines(screen) if options.json else _Table(screen, files, options.unmasked)
     unmasked = options.unmasked or count == 1
-    batch_size = 1 if scorer.device.type == "cpu" else BATCH_SIZE  # a CPU gains nothing from more
     images = named_images(files, sampling)
     exit_code = ALL_ASSESSED
     with screen.progress(count) as advance:
-        for batch in scorer.assess_batches(images, batch_size, options.all_faces, unmasked):
+        for batch in scorer.assess_batches(images, all_faces=options.all_faces, unmasked=unmasked):
             advance(len(batch))
             for result in chain.from_iterable(batch):
                 show(result)
@@ -155,4 +153,4 @@ def _scorer(options: argparse.Namespace) -> Scorer:
 
     if options.models == "research":
         complain("the research models are for non-commercial research only.")
-    return Scorer(options.device, options.models, shared.policy(options), options.iqa)
+    return Scorer(options.device, options.models, shared.policy(options), options.iqa, options.engine)

@@ -41,6 +41,7 @@ class Journal:
         self._seen: set[str] = set()
         self._path = out / JOURNAL
         self._settings = settings
+        self._known: Settings | None = None
 
     def __enter__(self) -> Self:
         out = self._path.parent
@@ -52,22 +53,20 @@ class Journal:
         if strangers:
             raise CurationError("bad_output", f"The folder {out} holds other files. Choose a new one.")
         self._file = self._path.open("a+b")
-        known, whole = None, 0
+        whole = 0
         for end, entry in _entries(self._path):
             whole = end
             if isinstance(entry, Settings):
-                known = entry
+                self._known = entry
             else:
                 self.done.update(row.image for row in entry)
-        if known is not None and known != self._settings:
+        if self._known is not None and self._known != self._settings:
             self._file.close()
             raise CurationError(
                 "other_run",
                 f"{out} holds a run of other sources, settings or models. Choose a new folder, or delete it.",
             )
         self._file.truncate(whole)  # the line that an interrupted run had only begun
-        if known is None:
-            self._write(asdict(self._settings))
         self._seen = set(self.done)
         return self
 
@@ -75,6 +74,23 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+
+    def begin(self, engine: dict[str, str] | None = None) -> None:
+        """Say what the next results are computed with, before the first is appended.
+
+        Raises:
+            CurationError: `other_engine`, when those of the run so far were computed with another: the same
+                photo would not get the same number.
+        """
+        if self._known is None:
+            self._known = replace(self._settings, engine=engine or {})
+            self._write(asdict(self._known))
+        elif engine and self._known.engine != engine:
+            raise CurationError(
+                "other_engine",
+                f"{self._path.parent} was begun with {_told(self._known.engine)}, and this would go on with "
+                f"{_told(engine)}: the numbers would not compare. Go on where it began, or choose a new folder.",
+            )
 
     def is_new(self, name: str) -> bool:
         """Whether an image has yet to be assessed; asked once a name, the second one of a name is not."""
@@ -116,6 +132,14 @@ def read_rows(out: Path) -> Iterator[Row]:
     for _, entry in _entries(out / JOURNAL):
         if not isinstance(entry, Settings):
             yield from entry
+
+
+def _told(engine: dict[str, str]) -> str:
+    return (
+        "{name} in {precision} on {device}".format_map(engine)
+        if engine
+        else "an engine that it does not name"
+    )
 
 
 def _line(row: Row, with_embedding: bool) -> dict[str, Cell]:

@@ -30,6 +30,7 @@ class Settings:
         iqa: Another metric in the place of DBCNN.
         version: Of faceqa.
         weights: Fingerprint of the networks; empty stands for that of the model set as it is now.
+        engine: What the numbers are computed with, as `Assessment.engine`; not yet known before the first.
     """
 
     paths: tuple[str, ...]
@@ -43,6 +44,7 @@ class Settings:
     iqa: str | None = None
     version: str = field(default_factory=lambda: version("faceqa"))
     weights: str = ""
+    engine: dict[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if not self.weights:

@@ -10,7 +10,15 @@ import numpy as np
 import openvino
 
 from faceqa import weights
-from faceqa.engines.base import MEASURING, OUTPUTS, STANDARD_SIZES, EngineInfo, Network, available_cores, check_crops
+from faceqa.engines.base import (
+    MEASURING,
+    OUTPUTS,
+    STANDARD_SIZES,
+    EngineInfo,
+    Network,
+    available_cores,
+    check_crops,
+)
 
 CPU = "CPU"
 
@@ -114,7 +122,9 @@ class _Compiled:
 
 
 def _read(core: openvino.Core, network: Network) -> openvino.Model:
-    layers, values = (weights.fetch(weights.find(network, "open", form)) for form in ("openvino", "openvino-bin"))
+    layers, values = (
+        weights.fetch(weights.find(network, "open", form)) for form in ("openvino", "openvino-bin")
+    )
     return core.read_model(layers, values)
 
 

@@ -62,7 +62,9 @@ class TorchEngine:
         batches = [self._run(network, images[i : i + size]) for i in range(0, len(images), size)]
         if not batches:
             return {name: np.zeros(0, np.float32) for name in OUTPUTS[network]}
-        columns = [np.concatenate([part.cpu().numpy() for part in parts]) for parts in zip(*batches, strict=True)]
+        columns = [
+            np.concatenate([part.cpu().numpy() for part in parts]) for parts in zip(*batches, strict=True)
+        ]
         return dict(zip(OUTPUTS[network], columns, strict=True))
 
     def _run(self, network: Network, images: np.ndarray) -> list[Tensor]:

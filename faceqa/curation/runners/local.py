@@ -39,8 +39,11 @@ def run(settings: Settings, out: Path, load_scorer: Callable[[], Scorer]) -> Ite
             images = (image for _, image in zip(range(left), images, strict=False))
         first = next(images, None)
         if first is None:
+            journal.begin()
             return
-        batches = load_scorer().assess_batches(
+        scorer = load_scorer()
+        journal.begin(scorer.engine.as_dict())
+        batches = scorer.assess_batches(
             chain([first], images), all_faces=settings.all_faces, unmasked=settings.unmasked
         )
         for batch in batches:
