@@ -56,10 +56,11 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 from benchmarks.report import machine, write
 from faceqa import Scorer
+from faceqa.engines.torch import load_ser_fiq
 from faceqa.evaluation.stress import GAMMA, with_mask
 from faceqa.faces.alignment import ALIGNED_SIZE, CROP_MARGIN, CROP_SIZE, align, transform_points
 from faceqa.faces.detection import load_detector
-from faceqa.measures.ser_fiq import ALPHA, R, load_ser_fiq
+from faceqa.networks.ser_fiq import ALPHA, R
 from faceqa.networks.sface import SFace
 from faceqa.reading import image
 from faceqa.types import Face
@@ -501,7 +502,7 @@ class Network:
     @torch.inference_mode()
     def __call__(self, crops: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """RGB uint8 (N, 112, 112, 3) -> x (N, 50176), norms (N, 54), stats: means and squares."""
-        x = self._ser_fiq._features(np.stack(crops))
+        x = self._ser_fiq.features(np.stack(crops))
         norms = torch.stack([self._norms[key] for key in sorted(self._norms)], 1)
         channels = torch.cat([self._channels[index] for index in STATISTICS], 1)
         half = {"x": x, "stats": channels}

@@ -34,11 +34,12 @@ from scipy.stats import pearsonr, spearmanr
 sys.path.append(str(Path(__file__).parents[1]))
 
 from benchmarks.report import RESULTS, machine, write
+from faceqa.engines.openvino import OpenVinoEngine
 from faceqa.faces.alignment import CROP_SIZE
-from faceqa.faces.mask import load_masker, remove_background
+from faceqa.faces.mask import FaceMasker, remove_background
 from faceqa.measures.batch import Iqa
-from faceqa.measures.perceptual import Dbcnn, load_iqa
-from faceqa.networks.dbcnn import DbcnnNet
+from faceqa.measures.perceptual import Dbcnn
+from faceqa.networks.dbcnn import DbcnnNet, DbcnnScore
 from training.dbcnn.crops import SMALLEST_FACE, Opinions, biq2021, opinion_faces, outlines, read
 from training.dbcnn.distortions import GRADES, LINES, at_lines, graded
 from training.dbcnn.features import whole
@@ -73,32 +74,31 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/dbcnn"))
     parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS)
     arguments = parser.parse_args()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    iqa = load_iqa("open", device)
+    iqa = Dbcnn(OpenVinoEngine(["iqa"]))
     path = RESULTS / "dbcnn.json"
     results: dict[str, dict] = json.loads(path.read_text()) if path.is_file() else {}
     results |= {"machine": machine(), "published": PUBLISHED}
     if "time" in arguments.parts:
-        results["time at 384 px"] = timings(device)
+        results["time at 384 px"] = timings()
         show("time at 384 px", {"": results["time at 384 px"]})
     if "faces" in arguments.parts:
         held_out = held_out_faces(arguments.run / "sharp.npz")
-        results["ladder"] = ladder(iqa, held_out[:LADDER_FACES], device)
+        results["ladder"] = ladder(iqa, held_out[:LADDER_FACES])
         show("ladder of held-out faces", results["ladder"])
-        results["grades"] = grades(iqa, held_out[:GRADED_FACES], device)
+        results["grades"] = grades(iqa, held_out[:GRADED_FACES])
         show("held-out faces in grades of damage", results["grades"])
         results["cuts"] = cuts(iqa, held_out[:GRADED_FACES])
         show("the same face, cut out differently", {"": results["cuts"]})
     if "opinions" in arguments.parts:
-        results["opinions"] = opinions(iqa, biq2021(arguments.data, "Test"), device, arguments.run)
+        results["opinions"] = opinions(iqa, biq2021(arguments.data, "Test"), arguments.run)
         show("BIQ2021, test split", {**results["opinions"], **PUBLISHED})
     write("dbcnn", results)
 
 
-def timings(device: torch.device) -> dict[str, float]:
+def timings() -> dict[str, float]:
     """Median milliseconds of one crop, the two networks by turns, and the median of the ratios."""
     crop = np.random.default_rng(0).integers(0, 256, (1, CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)
-    networks = {branch: Dbcnn(DbcnnNet(branch), device) for branch in ("lite0", "vgg16")}
+    networks: dict[str, Iqa] = {"lite0": Dbcnn(OpenVinoEngine(["iqa"])), "vgg16": Peer()}
     seconds: dict[str, list[float]] = {branch: [] for branch in networks}
     for _ in range(ROUNDS + 1):
         for branch, network in networks.items():
@@ -110,6 +110,19 @@ def timings(device: torch.device) -> dict[str, float]:
     return {**{name: round(value, 1) for name, value in figures.items()}, "ratio": round(ratio, 3)}
 
 
+class Peer:
+    """DB-CNN with VGG-16 in torch; the time does not depend on the weights."""
+
+    def __init__(self) -> None:
+        self._net = DbcnnScore(DbcnnNet("vgg16")).eval()
+
+    @torch.inference_mode()
+    def __call__(self, crops: np.ndarray) -> np.ndarray:
+        """RGB uint8 (N, H, W, 3) -> float32 (N,)."""
+        (scores,) = self._net(torch.from_numpy(crops))
+        return scores.numpy()
+
+
 def held_out_faces(path: Path) -> np.ndarray:
     """Sharp faces that were never trained on, in a random order: RGB uint8 (N, 384, 384, 3)."""
     faces = np.load(path)
@@ -117,11 +130,11 @@ def held_out_faces(path: Path) -> np.ndarray:
     return images[np.random.default_rng(0).permutation(len(images))]
 
 
-def ladder(iqa: Iqa, faces: np.ndarray, device: torch.device) -> dict[str, dict[str, float]]:
+def ladder(iqa: Iqa, faces: np.ndarray) -> dict[str, dict[str, float]]:
     """Mean score by lines of the frame, and how many adjacent pairs are in order."""
     levels = np.stack([[at_lines(face, lines) for lines in LINES] for face in faces])
     results = {}
-    for name, views in (("masked", masked(levels, device)), ("unmasked", levels)):
+    for name, views in (("masked", masked(levels)), ("unmasked", levels)):
         scores = scored(iqa, views)
         means = {f"{lines}p": float(mean) for lines, mean in zip(LINES, scores.mean(axis=0), strict=True)}
         gap = float(scores[:, 0].mean() - scores[:, LINES.index(360)].mean())
@@ -129,12 +142,12 @@ def ladder(iqa: Iqa, faces: np.ndarray, device: torch.device) -> dict[str, dict[
     return results
 
 
-def grades(iqa: Iqa, faces: np.ndarray, device: torch.device) -> dict[str, dict[str, float]]:
+def grades(iqa: Iqa, faces: np.ndarray) -> dict[str, dict[str, float]]:
     """The same for every damage in grades, masked."""
     results = {}
     for grade in GRADES:
         views = np.stack([[face, *graded(face, grade, STRENGTHS, k)] for k, face in enumerate(faces)])
-        scores = scored(iqa, masked(views, device))
+        scores = scored(iqa, masked(views))
         means = {str(s): float(mean) for s, mean in zip((0, *STRENGTHS), scores.mean(axis=0), strict=True)}
         results[grade.name] = rounded({**means, **order(scores)})
     return results
@@ -151,9 +164,9 @@ def cuts(iqa: Iqa, faces: np.ndarray) -> dict[str, float]:
     return rounded({"standard deviation": scores.std(axis=1, ddof=1).mean(), "largest range": ranges.max()})
 
 
-def masked(views: np.ndarray, device: torch.device) -> np.ndarray:
+def masked(views: np.ndarray) -> np.ndarray:
     """Every view without its background, by the outline that is found in it."""
-    masker = load_masker(device)
+    masker = FaceMasker(OpenVinoEngine(["face_mask"]))
     return np.stack(
         [
             [remove_background(view, outline) for view, outline in zip(row, masker(row).outline, strict=True)]
@@ -172,7 +185,7 @@ def order(scores: np.ndarray) -> dict[str, float]:
     return {"adjacent pairs in order": float((np.diff(scores, axis=1) < 0).mean())}
 
 
-def opinions(iqa: Iqa, split: Opinions, device: torch.device, run: Path) -> dict[str, dict[str, float]]:
+def opinions(iqa: Iqa, split: Opinions, run: Path) -> dict[str, dict[str, float]]:
     """Agreement with the opinions: all pictures, by subset, those with a face, and their faces cut out."""
     pictures = [read(path) for path in split.paths]
     index, crops = zip(*opinion_faces(split), strict=True)
@@ -188,7 +201,7 @@ def opinions(iqa: Iqa, split: Opinions, device: torch.device, run: Path) -> dict
     for name, scores in {"faceqa": ours, **references(pictures, run / "references.npz")}.items():
         for group, rows in groups.items():
             results[f"{name}, {group}"] = agreement(scores[rows], split.mos[rows])
-    views = masked(np.stack(crops)[:, None], device)
+    views = masked(np.stack(crops)[:, None])
     results["faceqa, face crop, masked"] = agreement(scored(iqa, views)[:, 0], split.mos[faces])
     return results
 

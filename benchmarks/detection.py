@@ -88,12 +88,12 @@ def recall_by_width(detector: Detector, files: list[Path]) -> list[dict]:
 
 
 def _recall(detector: Detector, portraits: list[tuple[np.ndarray, Face]], width: int) -> dict:
-    network = detector._load_network()
+    network = detector._network
     confidences, overlaps = [], []
     for photo, reference in portraits:
         scale = width / reference.width
         small = resized(photo, scale)
-        rows = network(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
+        rows = network(small)
         best = max(rows, key=lambda row: row[14], default=np.zeros(15))
         confidences.append(best[14])
         overlaps.append(_overlap(best[:4], np.array(reference.box) * scale))

@@ -23,8 +23,9 @@ import torch
 sys.path.append(str(Path(__file__).parents[1]))
 
 from benchmarks.report import machine, write
+from faceqa.engines.openvino import OpenVinoEngine
 from faceqa.faces.alignment import CROP_SIZE
-from faceqa.faces.mask import THRESHOLD, FaceMasker, load_masker
+from faceqa.faces.mask import THRESHOLD, FaceMasker
 from training.face_mask.samples import Faces, Sample
 
 SAMPLES = 150
@@ -47,8 +48,8 @@ def main() -> None:
     parser.add_argument("--sheets", type=Path, default=Path("runs/face_mask/benchmark"))
     parser.add_argument("--learnt", action="store_true", help="the faces that were trained on")
     arguments = parser.parse_args()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    masker = load_masker(device)
+    engine = OpenVinoEngine(["face_mask"])
+    masker = FaceMasker(engine)
     faces = Faces(arguments.faces, arguments.data, held_out=not arguments.learnt)
     arguments.sheets.mkdir(parents=True, exist_ok=True)
     results: dict[str, dict[str, float]] = {}
@@ -57,7 +58,7 @@ def main() -> None:
         results[kind] = accuracy(masker, samples)
         cv2.imwrite(str(arguments.sheets / f"{kind.replace(' ', '-')}.png"), sheet(masker, samples[:40]))
     timings = {f"{n} crops": milliseconds(masker, n) for n in TIMED_BATCHES}
-    show(results, timings, device)
+    show(results, timings, engine.info.device)
     if not arguments.learnt:
         write("face_mask", {"machine": machine(), "accuracy": results, "ms": timings})
 
@@ -180,7 +181,7 @@ def sheet(masker: FaceMasker, samples: list[Sample], columns: int = 10) -> np.nd
     return cv2.vconcat(rows)
 
 
-def show(results: dict[str, dict[str, float]], timings: dict[str, float], device: torch.device) -> None:
+def show(results: dict[str, dict[str, float]], timings: dict[str, float], device: str) -> None:
     """Print the table."""
     print(f"{'kind':<16}" + "".join(f"{name:>16}" for name in results["frontal"]))
     for kind, row in results.items():

@@ -26,9 +26,10 @@ import torch
 sys.path.append(str(Path(__file__).parents[1]))
 
 from benchmarks.report import machine, write
+from faceqa.engines.torch import SerFiq, load_ser_fiq
 from faceqa.faces.alignment import align
 from faceqa.faces.detection import load_detector
-from faceqa.measures.ser_fiq import PASSES, SerFiq, load_ser_fiq
+from faceqa.networks.ser_fiq import PASSES
 from faceqa.reading import image
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

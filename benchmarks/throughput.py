@@ -32,13 +32,14 @@ import torch
 
 sys.path.append(str(Path(__file__).parents[1]))
 
+from benchmarks.dbcnn import Peer
 from benchmarks.report import machine, write
+from faceqa.engines.openvino import OpenVinoEngine
+from faceqa.engines.torch import SerFiq, load_ser_fiq
 from faceqa.faces.alignment import align, crop_face
 from faceqa.faces.detection import load_detector
-from faceqa.faces.mask import load_masker, remove_background
-from faceqa.measures.perceptual import Dbcnn
-from faceqa.measures.ser_fiq import PASSES, SerFiq, load_ser_fiq
-from faceqa.networks.dbcnn import DbcnnNet
+from faceqa.faces.mask import FaceMasker, remove_background
+from faceqa.networks.ser_fiq import PASSES
 from faceqa.reading import image
 from faceqa.reading.sources import named_images
 from faceqa.reading.videos import Sampling
@@ -73,13 +74,16 @@ def main() -> None:
         photos = write_photos(scenes, Path(folder))
         video = write_video(scenes, Path(folder) / "clip.mp4", arguments.images)
         rates = []
+        every_core = os.sched_getaffinity(0)
         for device, threads in ways():
+            os.sched_setaffinity(0, sorted(every_core)[:threads])
             torch.set_num_threads(threads)
             cv2.setNumThreads(threads)
             scorer = Scorer(device=device)
             for row in measure(scorer, photos, video, arguments.images):
                 rates.append({"device": device, "threads": threads, **row})
                 show_rate(rates[-1])
+        os.sched_setaffinity(0, every_core)
         comparison = compare(photos)
         show_comparison(comparison)
         mixed = [*photos[:1], *write_photos(list(face_crops(photos)[1:]), Path(folder) / "crops")]
@@ -198,11 +202,10 @@ class Without:
     """SER-FIQ by 100 passes through the whole network, and DB-CNN with VGG-16, one image at a time."""
 
     def __init__(self) -> None:
-        cpu = torch.device("cpu")
         self.detector = load_detector()
         self.ser_fiq = load_ser_fiq()
-        self.masker = load_masker(cpu)
-        self.iqa = Dbcnn(DbcnnNet("vgg16"), cpu)  # the time does not depend on the weights
+        self.masker = FaceMasker(OpenVinoEngine(["face_mask"]))
+        self.iqa = Peer()
 
     def __call__(self, path: Path) -> tuple[float, float]:
         """SER-FIQ and the score of a network without training."""

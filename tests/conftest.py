@@ -6,12 +6,18 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import openvino
 import pytest
 
+from faceqa.engines.torch import SerFiq, load_ser_fiq
 from faceqa.faces.alignment import align
 from faceqa.faces.detection import Detector, load_detector
-from faceqa.measures.ser_fiq import SerFiq, load_ser_fiq
 from faceqa.reading import image
+
+needs_bfloat16 = pytest.mark.skipif(
+    "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
+    reason="this processor does not multiply bfloat16",
+)
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

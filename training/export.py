@@ -26,7 +26,7 @@ from openvino.preprocess import PrePostProcessor
 sys.path.append(str(Path(__file__).parents[1]))
 
 from faceqa import weights
-from faceqa.engines.base import MEASURING, OUTPUTS, STANDARD_SIZES, Network
+from faceqa.engines.base import OUTPUTS, STANDARD_SIZES, Network
 from faceqa.engines.torch import load_network
 from faceqa.networks.sface import float_initializers
 

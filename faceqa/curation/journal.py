@@ -89,7 +89,8 @@ class Journal:
             raise CurationError(
                 "other_engine",
                 f"{self._path.parent} was begun with {_told(self._known.engine)}, and this would go on with "
-                f"{_told(engine)}: the numbers would not compare. Go on where it began, or choose a new folder.",
+                f"{_told(engine)}: the numbers would not compare. Go on where it began, or choose a new "
+                f"folder.",
             )
 
     def is_new(self, name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from faceqa.errors import DeviceError
 from faceqa.networks.arcface import OnnxArcFace
 from faceqa.networks.dbcnn import DbcnnNet, DbcnnScore
 from faceqa.networks.face_mask import FaceMaskMaps, FaceMaskNet
-from faceqa.networks.ser_fiq import DROPOUT, SerFiqNet
+from faceqa.networks.ser_fiq import DROPOUT, PASSES, EmbeddingNetwork, SerFiqNet
 from faceqa.networks.sface import SFace, state_dict_from_onnx
 
 CUDA_BATCH = 32
@@ -49,7 +49,7 @@ class TorchEngine:
         self._device = device
         self._dtype = dtype
         self._networks = {
-            name: load_network(name, models).to(device, memory_format=torch.channels_last)
+            name: load_network(name, models).to(device).to(memory_format=torch.channels_last)
             for name in networks
         }
 
@@ -57,7 +57,7 @@ class TorchEngine:
     def run(self, network: Network, images: np.ndarray) -> dict[str, np.ndarray]:
         """See `engines.base.Engine`."""
         check_crops(images)
-        # On a CPU torch chooses the algorithm of a convolution, and with it the rounding, by the batch's size.
+        # On a CPU torch chooses a convolution's algorithm, and with it the rounding, by the batch's size.
         size = CUDA_BATCH if self._device.type == "cuda" else 1
         batches = [self._run(network, images[i : i + size]) for i in range(0, len(images), size)]
         if not batches:
@@ -87,16 +87,84 @@ def on_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+class SerFiq:
+    """SER-FIQ of arrays, in the closed form and in the published one, which draws embeddings.
+
+    Scorers need only the closed form, and have it of their engine.
+    """
+
+    def __init__(self, network: EmbeddingNetwork, device: torch.device, dropout: float = DROPOUT):
+        """Prepare both forms.
+
+        Args:
+            network: On `device`, in evaluation mode.
+            device: Where to compute.
+            dropout: Rate p, above 0 and below 1.
+
+        Raises:
+            ValueError: when `dropout` is not a rate.
+        """
+        self.network = network
+        self.device = device
+        self.dropout = dropout
+        self._net = SerFiqNet(network, dropout).to(device)
+
+    def score(self, crops: np.ndarray) -> np.ndarray:
+        """The closed form: RGB uint8 (N, 112, 112, 3), aligned -> float32 (N,) in [0, 1]."""
+        return self.score_and_embed(crops)[0]
+
+    @torch.inference_mode()
+    def score_and_embed(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`score` and `embed` in one pass."""
+        scores, embeddings = self._net(self._tensor(crops))
+        return scores.cpu().numpy(), embeddings.cpu().numpy()
+
+    @torch.inference_mode()
+    def score_sampled(self, crops: np.ndarray, passes: int = PASSES, seed: int = 0) -> np.ndarray:
+        """The published form, see `SerFiqNet.sampled`: RGB uint8 (N, 112, 112, 3) -> float32 (N,)."""
+        return self._net.sampled(self._tensor(crops), passes, seed).cpu().numpy()
+
+    @torch.inference_mode()
+    def features(self, crops: np.ndarray) -> Tensor:
+        """What the dropout acts on: RGB uint8 (N, 112, 112, 3) -> float32 (N, D), on the device."""
+        return self._net.features(self._tensor(crops))
+
+    def embed(self, crops: np.ndarray) -> np.ndarray:
+        """Embeddings without dropout: RGB uint8 (N, 112, 112, 3) -> float32 (N, K), not normalised."""
+        return self.score_and_embed(crops)[1]
+
+    def _tensor(self, crops: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(crops)).to(self.device)
+
+
+def load_ser_fiq(
+    models: weights.Models = "open", device: torch.device | None = None, dropout: float = DROPOUT
+) -> SerFiq:
+    """SER-FIQ on the embedding network of a model set.
+
+    Raises:
+        WeightsError: when its weights are missing, wrong or not of the expected network.
+    """
+    device = device or torch.device("cpu")
+    net = ser_fiq_network(models, dropout).eval().to(device)
+    return SerFiq(net.network, device, dropout)
+
+
 def load_network(network: Network, models: weights.Models = "open") -> nn.Module:
     """A network with its weights, from pictures to outputs, in evaluation mode on the CPU.
 
     Raises:
         WeightsError: when its weights are missing, wrong or not of the expected network.
     """
-    return {"embedding": load_ser_fiq, "face_mask": load_face_mask, "iqa": load_dbcnn}[network](models).eval()
+    load: dict[Network, Callable[[weights.Models], nn.Module]] = {
+        "embedding": ser_fiq_network,
+        "face_mask": face_mask_network,
+        "iqa": dbcnn_network,
+    }
+    return load[network](models).eval()
 
 
-def load_ser_fiq(models: weights.Models = "open", dropout: float = DROPOUT) -> SerFiqNet:
+def ser_fiq_network(models: weights.Models = "open", dropout: float = DROPOUT) -> SerFiqNet:
     """SER-FIQ on the embedding network of a model set: SFace for `open`, ArcFace for `research`."""
     import onnx
 
@@ -108,14 +176,14 @@ def load_ser_fiq(models: weights.Models = "open", dropout: float = DROPOUT) -> S
     return SerFiqNet(network, dropout)
 
 
-def load_face_mask(_models: weights.Models = "open") -> FaceMaskMaps:
+def face_mask_network(_models: weights.Models = "open") -> FaceMaskMaps:
     """The face mask's network; the same weights serve both model sets."""
     net = FaceMaskNet()
     load_strictly(net, load_file(weights.fetch(weights.find("face_mask", "open"))))
     return FaceMaskMaps(net.eval())
 
 
-def load_dbcnn(models: weights.Models = "open") -> DbcnnScore:
+def dbcnn_network(models: weights.Models = "open") -> DbcnnScore:
     """DB-CNN: with EfficientNet-Lite0 for `open`, with VGG-16, trained on KonIQ-10k, for `research`."""
     path = weights.fetch(weights.find("iqa", models))
     net = DbcnnNet("vgg16" if models == "research" else "lite0")

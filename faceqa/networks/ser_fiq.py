@@ -16,7 +16,7 @@ embeddings have the expected cosine 1 / (1 + k), k = tr(P Cov P) / |mu|^2, P the
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -71,7 +71,7 @@ class SerFiqNet(nn.Module):
         if not 0 < dropout < 1:
             raise ValueError(f"dropout must lie between 0 and 1, not {dropout}")
         super().__init__()
-        self.network = network.eval()
+        self.network: Any = network.eval()
         self.dropout = dropout
         with torch.no_grad():
             layer, bias = (tensor.detach().contiguous() for tensor in network.last_layer())

@@ -7,10 +7,8 @@ import torch
 from torch import nn
 
 from faceqa.engines.torch import load_strictly
-from faceqa.measures.perceptual import to_tensor
 from faceqa.networks.dbcnn import LITE0_CHANNELS, DbcnnNet, shown
 
-CPU = torch.device("cpu")
 PARITY = 1e-4
 
 
@@ -60,7 +58,8 @@ def vgg16(koniq_layout) -> DbcnnNet:
 def pictures(hopper, collins) -> list[torch.Tensor]:
     """A square, and sides that 16 does not divide, where the two branches' grids differ."""
     square = cv2.resize(hopper, (224, 224), interpolation=cv2.INTER_AREA)
-    return [to_tensor(image[None], CPU) for image in (square, collins[:250, :333])]
+    views = (square, collins[:250, :333])
+    return [torch.from_numpy(view.copy())[None].permute(0, 3, 1, 2) / 255 for view in views]
 
 
 @pytest.mark.peer

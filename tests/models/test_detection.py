@@ -182,7 +182,7 @@ def toy_scrfd(path):
 def test_scrfd_speaks_the_same_language(tmp_path):
     """insightface's SCRFD behind the same function: anchors decoded, boxes and landmarks in order."""
     toy_scrfd(tmp_path / "scrfd.onnx")
-    detector = Detector(lambda: detection._Scrfd(str(tmp_path / "scrfd.onnx")))
+    detector = Detector(detection._Scrfd(str(tmp_path / "scrfd.onnx")))
     (face,) = detector.detect(np.zeros((SIDE, SIDE, 3), np.uint8))
     x, y = 32 * CELL[0], 32 * CELL[1]
     np.testing.assert_allclose(face.box, (x - 32, y - 64, x + 96, y + 128), atol=1e-3)

@@ -8,8 +8,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from faceqa import weights
+from faceqa.engines.torch import SerFiq
 from faceqa.errors import WeightsError
-from faceqa.measures.ser_fiq import SerFiq
 from faceqa.networks.arcface import OnnxArcFace
 from faceqa.networks.sface import SFace, state_dict_from_onnx
 

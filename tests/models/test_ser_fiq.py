@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from faceqa.measures.ser_fiq import SerFiq, quality
+from faceqa.engines.torch import SerFiq
+from faceqa.networks.ser_fiq import quality
 
 
 def by_hand(embeddings: np.ndarray, alpha: float = 130.0, r: float = 0.88) -> float:

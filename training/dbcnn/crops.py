@@ -15,9 +15,10 @@ import torch
 
 sys.path.append(str(Path(__file__).parents[2]))
 
+from faceqa.engines.openvino import OpenVinoEngine
 from faceqa.faces.alignment import CROP_MARGIN, CROP_SIZE, crop_face
 from faceqa.faces.detection import load_detector
-from faceqa.faces.mask import load_masker
+from faceqa.faces.mask import FaceMasker
 from training.face_mask.pictures import SOURCES, is_held_out, read
 
 SMALLEST_SHARP_SIDE = 384
@@ -84,7 +85,7 @@ def opinion_faces(opinions: Opinions) -> Iterator[tuple[int, np.ndarray]]:
 
 def outlines(crops: np.ndarray) -> np.ndarray:
     """The face masker's outlines: uint8 (N, 384, 384), 0 to 255."""
-    masker = load_masker(torch.device("cpu"))
+    masker = FaceMasker(OpenVinoEngine(["face_mask"]))
     found = [masker(crops[start : start + 8]).outline for start in range(0, len(crops), 8)]
     return np.round(255 * np.concatenate(found)).astype(np.uint8)
 

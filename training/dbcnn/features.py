@@ -18,9 +18,9 @@ import torch
 
 sys.path.append(str(Path(__file__).parents[2]))
 
+
 from faceqa.faces.alignment import CROP_SIZE
 from faceqa.networks.dbcnn import LITE0_LEVELS, SCNN_CHANNELS, DbcnnNet, Lite0Features, shown
-from faceqa.networks.folding import folded
 from training.dbcnn.crops import biq2021, read
 from training.dbcnn.scnn import Scnn
 from training.dbcnn.series import VIEWS, cut, remove
@@ -42,7 +42,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     net = start(arguments.run)
-    folded(net).to(device)
+    net.to(device)
     for group in arguments.groups:
         count, picture = pictures(group, arguments.data, arguments.run)
         compute(net, group, count, picture, arguments.run, device)
