@@ -59,7 +59,9 @@ def add(commands: shared.Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry the command out."""
+    from faceqa.engines.base import CPU
     from faceqa.reading.sources import count_images, named_images, source_files
+    from faceqa.scorer import BATCH_SIZE
 
     sources, sampling = shared.sources(options), shared.sampling(options)
     files = list(source_files(sources))
@@ -71,10 +73,11 @@ def run(options: argparse.Namespace) -> int:
     screen = Screen()
     show = _JsonLines(screen) if options.json else _Table(screen, files, options.unmasked)
     unmasked = options.unmasked or count == 1
+    batch_size = 1 if scorer.engine.device == CPU else BATCH_SIZE  # each line as soon as it is known
     images = named_images(files, sampling)
     exit_code = ALL_ASSESSED
     with screen.progress(count) as advance:
-        for batch in scorer.assess_batches(images, all_faces=options.all_faces, unmasked=unmasked):
+        for batch in scorer.assess_batches(images, batch_size, options.all_faces, unmasked):
             advance(len(batch))
             for result in chain.from_iterable(batch):
                 show(result)

@@ -37,6 +37,9 @@ STANDARD_SIZES: dict[Network, tuple[int, int]] = {
 }
 """Height and width in px of the pictures that a network mostly sees."""
 
+CPU = "CPU"
+"""Name of the device, in every engine."""
+
 EngineName = Literal["openvino", "torch"]
 
 

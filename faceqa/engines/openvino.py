@@ -11,6 +11,7 @@ import openvino
 
 from faceqa import weights
 from faceqa.engines.base import (
+    CPU,
     MEASURING,
     OUTPUTS,
     STANDARD_SIZES,
@@ -19,8 +20,6 @@ from faceqa.engines.base import (
     available_cores,
     check_crops,
 )
-
-CPU = "CPU"
 
 PRECISIONS = {"f32": openvino.Type.f32, "bf16": openvino.Type.bf16}
 
