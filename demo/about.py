@@ -70,7 +70,7 @@ def _models(language: Language) -> str:
         f"<tr><td>{text(f'role.{weight.role}', language)}</td><td>{escape(weight.name)}</td>"
         f"<td>{escape(weight.licence)}</td><td>{escape(weight.origin)}</td></tr>"
         for weight in weights.manifest()
-        if weight.models in ("open", "both")
+        if weight.models in ("open", "both") and weight.form == "source"
     )
     head = "".join(
         f"<th>{text(f'about.{name}', language)}</th>" for name in ("role", "model", "licence", "origin")

@@ -101,6 +101,8 @@ class Journal:
 
     def append(self, batch: Sequence[Sequence[Assessment]]) -> None:
         """Write the results of a batch of images, and wait until they are on disk."""
+        if self._known is None:
+            self.begin()
         results = [result for results in batch for result in results]
         self._write([_line(Row.of(result), self._settings.embeddings) for result in results])
         self.done.update(result.image for result in results)

@@ -62,7 +62,10 @@ class OpenVinoEngine:
         """See `engines.base.Engine`."""
         check_crops(images)
         height, width = images.shape[1:3]
-        results = self._of_size(network, (height, width)).run(images)
+        compiled = self._of_size(network, (height, width))
+        results = compiled.run(images)
+        if not results:
+            return dict(zip(OUTPUTS[network], compiled.nothing(), strict=True))
         columns = [np.concatenate(column) for column in zip(*results, strict=True)]
         return dict(zip(OUTPUTS[network], columns, strict=True))
 
@@ -94,6 +97,11 @@ class _Compiled:
             },
         )
         self._idle: deque[openvino.InferRequest] = deque()
+
+    def nothing(self) -> list[np.ndarray]:
+        """The outputs of no picture."""
+        shapes = [output.partial_shape for output in self._network.outputs]
+        return [np.zeros((0, *(one.get_length() for one in list(shape)[1:])), np.float32) for shape in shapes]
 
     def run(self, pictures: Iterable[np.ndarray]) -> list[tuple[np.ndarray, ...]]:
         """The outputs of each picture, in order."""

@@ -143,6 +143,7 @@ def run(tmp_path) -> Run:
     from faceqa.curation.journal import Journal, _line
 
     with Journal(found.out, found.settings) as journal:
+        journal.begin()
         journal._write([_line(one, True) for one in rows(300)])
     return found
 

@@ -303,7 +303,7 @@ def _models(settings: Settings) -> dict[str, str]:
     names = {
         str(one.role): one.name
         for one in weights.manifest()
-        if one.role in ROLES and one.models in (settings.models, "both")
+        if one.role in ROLES and one.form == "source" and one.models in (settings.models, "both")
     }
     return {**names, **({"iqa": settings.iqa} if settings.iqa else {})}
 
