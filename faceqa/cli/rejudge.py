@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +17,12 @@ from faceqa.errors import TableError
 if TYPE_CHECKING:
     from faceqa.curation.selection import Summary
     from faceqa.curation.settings import Selection
+    from faceqa.curation.table import Row
 
 TABLE = "scores.csv"
 """The table of a run; another one in its folder is a table alone."""
+
+PARQUET = ".parquet"
 
 
 def add(commands: shared.Commands) -> None:
@@ -25,14 +31,15 @@ def add(commands: shared.Commands) -> None:
         "rejudge",
         help="change the verdicts of scores.csv without running a model",
         description="Judge a table again under another policy. In the folder of a curate run everything "
-        "there is brought up to date; a table alone is rewritten.",
+        "there is brought up to date; tables alone are rewritten, row by row, however large they are.",
         formatter_class=shared.formatter,
     )
     parser.add_argument(
         "table",
         type=Path,
-        metavar="SCORES_CSV",
-        help="scores.csv of a curate run, or another table made of it",
+        metavar="TABLE",
+        help="the folder of a curate run or its scores.csv; or another table made of it, CSV or Parquet; or "
+        "a folder of such tables, which are judged as one",
     )
     shared.add_output(parser)
     shared.add_policy(parser)
@@ -45,22 +52,44 @@ def run(options: argparse.Namespace) -> int:
     from faceqa.curation.run import Run, holds_run
 
     selection, path = shared.selection(options), options.table
-    if path.name == TABLE and holds_run(path.parent):
-        summary = Run.found(path.parent).publish(selection, options.export, options.language)
-        return show_summary(Screen(), summary, path.parent / "report.html")
+    folder = path if path.is_dir() else path.parent
+    if (path.is_dir() or path.name == TABLE) and holds_run(folder):
+        summary = Run.found(folder).publish(selection, options.export, options.language)
+        return show_summary(Screen(), summary, folder / "report.html")
     if options.export:
         raise TableError("bad_table", f"{path} is not the table of a run in its folder. Leave --export out.")
-    return show_summary(Screen(), _rejudge_table(path, selection), path)
+    return show_summary(Screen(), _rejudge_tables(_tables(path), selection), path)
 
 
-def _rejudge_table(path: Path, selection: Selection) -> Summary:
-    """Rewrite a table row by row; the columns of other programs stay."""
+def _tables(path: Path) -> list[Path]:
+    """The table, or the tables in a folder, in order of name."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(one for one in path.iterdir() if one.suffix in (PARQUET, ".csv"))
+    if not found:
+        raise TableError("bad_table", f"{path} holds neither a run nor tables of faceqa.")
+    return found
+
+
+def _rejudge_tables(paths: Sequence[Path], selection: Selection) -> Summary:
+    """Rewrite tables row by row, as if they were one; the columns of other programs stay."""
     from faceqa.curation import table
     from faceqa.curation.selection import Summing, select
 
+    def read(path: Path) -> Iterator[Row]:
+        return table.read_parquet(path) if path.suffix == PARQUET else table.read_csv(path)
+
+    def writer(path: Path) -> AbstractContextManager[table.Write]:
+        if path.suffix == PARQUET:
+            return table.parquet_writer(path, table.read_schema(path))
+        return table.csv_writer(path, table.read_columns(path))
+
+    counts = [sum(1 for _ in read(path)) for path in paths]
     summing = Summing()
-    with table.csv_writer(path, table.read_columns(path)) as write:
-        for row in select(lambda: table.read_csv(path), selection):
-            summing.add(row)
-            write(row)
+    judged = select(lambda: chain.from_iterable(map(read, paths)), selection)
+    for path, count in zip(paths, counts, strict=True):
+        with writer(path) as write:
+            for row in islice(judged, count):
+                summing.add(row)
+                write(row)
     return summing.summary(selection)

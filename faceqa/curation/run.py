@@ -125,6 +125,7 @@ class Run:
         Returns:
             The summary.
         """
+        settings = read_settings(self.out)
         summing = Summing()
         with ExitStack() as stack:
             writers = [
@@ -135,7 +136,7 @@ class Run:
                 summing.add(row)
                 for write in writers:
                     write(row)
-        summary = summing.summary(selection, self.settings, levelled or self._levelled())
+        summary = summing.summary(selection, settings, levelled or self._levelled())
         if export is not None:
             sort_files(self.settings, self.out, lambda: self.rows(selection), export)
         _write_json(summary.to_dict(), self.out / "summary.json")

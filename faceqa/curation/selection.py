@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from faceqa.curation.levelling import Levelling
+from faceqa.curation.manifest import manifest
 from faceqa.curation.settings import Selection, Settings
 from faceqa.curation.table import Row
 from faceqa.measures.registry import MEASURES, SCORE
@@ -110,7 +111,14 @@ class Summary:
             "selection": asdict(self.selection),
             "settings": self.settings and self.settings.told(),
         }
-        return {"schema": SCHEMA, **known}
+        return {"schema": SCHEMA, **known, "manifest": self._manifest()}
+
+    def _manifest(self) -> dict[str, Any] | None:
+        if self.settings is None:
+            return None
+        names = ("images", "faces", "passing", "accepted", "rejected", "errors")
+        counts = {name: getattr(self, name) for name in names}
+        return manifest(self.settings, self.selection, counts)
 
 
 class Summing:

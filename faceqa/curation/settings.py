@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,6 +12,18 @@ from faceqa import weights
 from faceqa.reading.image import shown
 from faceqa.reading.videos import Sampling
 from faceqa.verdict.policy import Policy
+
+COMPUTING = ("numpy", "opencv-python", "openvino", "pillow", "torch")
+"""Packages whose version can move a number."""
+
+
+def installed() -> dict[str, str]:
+    """The versions of `COMPUTING` on this machine; what is not installed is left out."""
+    found = {}
+    for name in COMPUTING:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +44,7 @@ class Settings:
         version: Of faceqa.
         weights: Fingerprint of the networks; empty stands for that of the model set as it is now.
         engine: What the numbers are computed with, as `Assessment.engine`; not yet known before the first.
+        packages: Versions of the packages that the numbers come from, when the run began.
     """
 
     paths: tuple[str, ...]
@@ -45,6 +59,7 @@ class Settings:
     version: str = field(default_factory=lambda: version("faceqa"))
     weights: str = ""
     engine: dict[str, str] = field(default_factory=dict, compare=False)
+    packages: dict[str, str] = field(default_factory=lambda: installed(), compare=False)
 
     def __post_init__(self) -> None:
         if not self.weights:
@@ -58,7 +73,7 @@ class Settings:
     def told(self) -> dict[str, Any]:
         """As `summary.json` tells them: every name is text, and nothing says where the files lie."""
         known = {**asdict(self), "paths": [shown(Path(path)) for path in self.paths]}
-        del known["root"]
+        del known["root"], known["packages"]
         return known
 
 

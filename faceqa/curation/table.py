@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +22,14 @@ from faceqa.types import Assessment, Box, Decision, Measures, measures_of
 from faceqa.verdict.judge import judge
 from faceqa.verdict.policy import Policy
 
+if TYPE_CHECKING:
+    import pyarrow
+    from pyarrow import parquet
+
 Cell = str | int | float | None
+
+ROWS_AT_ONCE = 1000
+"""Of a parquet file that is read."""
 
 ROWS_IN_A_GROUP = 10_000
 """Of a parquet file, which are in memory together."""
@@ -55,7 +62,7 @@ class Row:
         width: Of the image in px; None where it could not be read.
         height: Likewise.
         error: What went wrong, in a sentence; None where nothing did.
-        others: Cells of columns that other programs added, as text.
+        others: Cells of columns that other programs added; as text, where the table is a CSV file.
         embedding: The face as the recognition network sees it, a unit vector, float16 (K,); in the journal of
             a run that keeps it, and in no table.
     """
@@ -75,7 +82,7 @@ class Row:
     width: int | None = None
     height: int | None = None
     error: str | None = None
-    others: Mapping[str, str] = field(default_factory=dict)
+    others: Mapping[str, Any] = field(default_factory=dict)
     embedding: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     @classmethod
@@ -124,7 +131,7 @@ class Row:
         return {column.name: column.of(self) for column in COLUMNS}
 
     @classmethod
-    def from_cells(cls, cells: Mapping[str, Any], others: Mapping[str, str] | None = None) -> Row:
+    def from_cells(cls, cells: Mapping[str, Any], others: Mapping[str, Any] | None = None) -> Row:
         """The inverse of `cells`.
 
         Raises:
@@ -233,14 +240,18 @@ def csv_writer(path: Path, columns: Sequence[str] = NAMES) -> Iterator[Write]:
 
 
 @contextmanager
-def parquet_writer(path: Path) -> Iterator[Write]:
-    """The same for a parquet file."""
+def parquet_writer(path: Path, schema: pyarrow.Schema | None = None) -> Iterator[Write]:
+    """The same for a parquet file.
+
+    Args:
+        path: Of the table.
+        schema: Columns of faceqa and, among `Row.others`, of other programs; by default faceqa's.
+    """
     import pyarrow
     from pyarrow import parquet
 
-    kinds = {str: pyarrow.string(), int: pyarrow.int32(), float: pyarrow.float64()}
-    schema = pyarrow.schema([(column.name, kinds[column.kind]) for column in COLUMNS])
-    waiting: list[dict[str, Cell]] = []
+    schema = schema or own_schema()
+    waiting: list[dict[str, Any]] = []
     with _whole(path) as scratch, parquet.ParquetWriter(scratch, schema) as file:
 
         def flush() -> None:
@@ -248,12 +259,20 @@ def parquet_writer(path: Path) -> Iterator[Write]:
             waiting.clear()
 
         def write(row: Row) -> None:
-            waiting.append(row.cells())
+            waiting.append({**row.others, **row.cells()})
             if len(waiting) >= ROWS_IN_A_GROUP:
                 flush()
 
         yield write
         flush()
+
+
+def own_schema() -> pyarrow.Schema:
+    """The columns of faceqa in a parquet file."""
+    import pyarrow
+
+    kinds = {str: pyarrow.string(), int: pyarrow.int32(), float: pyarrow.float64()}
+    return pyarrow.schema([(column.name, kinds[column.kind]) for column in COLUMNS])
 
 
 def write_csv(rows: Iterable[Row], path: Path, columns: Sequence[str] = NAMES) -> None:
@@ -293,6 +312,48 @@ def read_csv(path: Path) -> Iterator[Row]:
             row = Row.from_cells({name: _value(name, line.get(name)) for name in KINDS}, others)
             _ = row.measures
             yield row
+
+
+def read_schema(path: Path) -> pyarrow.Schema:
+    """The columns of a parquet file, faceqa's and those of other programs.
+
+    Raises:
+        TableError: when it cannot be read, or is no table of faceqa's.
+    """
+    with _opened_parquet(path) as file:
+        schema = file.schema_arrow
+    if missing := NEEDED - set(schema.names):
+        raise TableError("bad_table", f"{path} lacks the columns {', '.join(sorted(missing))}.")
+    return schema
+
+
+def read_parquet(path: Path) -> Iterator[Row]:
+    """The rows of a parquet file, one after the other; columns of other programs are kept as they are.
+
+    Raises:
+        TableError: when it cannot be read, or is no table of faceqa's.
+    """
+    read_schema(path)
+    with _opened_parquet(path) as file:
+        for batch in file.iter_batches(ROWS_AT_ONCE):
+            for cells in batch.to_pylist():
+                others = {name: value for name, value in cells.items() if name not in KINDS}
+                row = Row.from_cells(cells, others)
+                _ = row.measures
+                yield row
+
+
+@contextmanager
+def _opened_parquet(path: Path) -> Iterator[parquet.ParquetFile]:
+    from pyarrow import ArrowException, parquet
+
+    if path.exists() and not path.is_file():
+        raise TableError("bad_table", f"{path} is no file.")
+    try:
+        with parquet.ParquetFile(path) as file:
+            yield file
+    except (OSError, ValueError, TypeError, ArrowException, MeasureError) as error:
+        raise TableError("bad_table", f"{path} cannot be read as a table of faceqa ({error}).") from error
 
 
 @contextmanager
