@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import re
 import shlex
@@ -18,6 +19,7 @@ import pytest
 import test_container
 from checkout import ROOT
 
+from benchmarks import fairness_tables
 from faceqa import cli
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -96,6 +98,27 @@ def at_the_demo(request):
         return re.sub(ADDRESS, urlsplit(request.getfixturevalue("demo_address")).netloc, code)
 
     return put
+
+
+def test_the_tables_of_fairness_are_those_of_the_results(capsys):
+    fairness_tables.main()
+    gates, damages = capsys.readouterr().out.strip().split("\n\n")
+    assert gates.count("\n") == 1 + len(fairness_tables.GATES)
+    assert damages.count("\n") == 1 + len(fairness_tables.DAMAGES)
+    assert gates in README and damages in README
+
+
+def test_their_ratios_are_those_of_the_benchmark():
+    """Where the benchmark has a ratio: of all gates of a preset together."""
+    large = json.loads(fairness_tables.FIGURES.read_text(encoding="utf-8"))["populations"]["large"]
+    for line in fairness_tables.by_gate(large):
+        preset = re.match(r"\| all gates of \*(\w+)\*", line)
+        for kind, cell in zip(fairness_tables.KINDS, line.split(" | ")[1:], strict=False):
+            if preset and ";" in cell:
+                ratio = float(cell.split("; ")[1].split()[0])
+                assert ratio == pytest.approx(
+                    large["differences"][kind.name][preset[1]]["ratio"][0], abs=0.06
+                )
 
 
 def test_there_is_something_to_run():
