@@ -29,6 +29,10 @@ QUANTISED = "FakeQuantize"
 Size = tuple[int, int]
 """Height and width in px."""
 
+# The first array that OpenVINO takes must not come from two threads at once: one would wait for a flag with
+# Python's lock in its hand, and the one that has the flag for that lock, for ever.
+openvino.Tensor(np.zeros(1, np.uint8))
+
 
 class OpenVinoEngine:
     """Runs the networks of the open model set on the cores of this process. See `engines.base.Engine`.

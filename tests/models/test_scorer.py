@@ -1,6 +1,8 @@
 import io
 import itertools
 import json
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
@@ -386,6 +388,26 @@ def test_both_engines_give_the_same_numbers(scorer, assessed):
         assert ours.dbcnn == pytest.approx(theirs.dbcnn, abs=0.5)
         assert ours.occlusion == pytest.approx(theirs.occlusion, abs=0.005)
         assert ours.engine["name"] == "openvino" and theirs.engine["name"] == "torch"
+
+
+def test_threads_may_begin_together():
+    """The first pictures of a process from several threads at once; this locked up once in ten times."""
+    code = """
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+import numpy as np
+from faceqa.engines.openvino import OpenVinoEngine
+engine = OpenVinoEngine(["detection"], "f32")
+begin = Barrier(8)
+def run(_):
+    begin.wait()
+    return engine.run("detection", np.zeros((1, 384, 384, 3), np.uint8))["cls_32"].shape
+with ThreadPoolExecutor(8) as pool:
+    print(set(pool.map(run, range(8))))
+"""
+    for _ in range(10):
+        run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+        assert run.stdout == "{(1, 144, 1)}\n", run.stderr
 
 
 def test_threads_get_their_own_results(scorer, assessed):
