@@ -293,6 +293,7 @@ def test_a_zip_is_curated_recounted_and_downloaded(visit, tmp_path):
     report = downloaded(page, "report", tmp_path).read_text(encoding="utf-8")
     assert 'lang="ko"' in report
     page.click("#curate-policy-reset")
+    kept_is(page, wording.text("curate.kept_of", "ko", kept=1, total=3))
     set_slider(page, "curate-policy-max_occlusion", 1)
     kept_is(page, wording.text("curate.kept_of", "ko", kept=2, total=3))  # the mask was all that was wrong
     set_slider(page, "curate-policy-ser_fiq_threshold", 0.5)
