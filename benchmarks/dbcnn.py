@@ -27,19 +27,18 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from scipy.optimize import curve_fit
 from scipy.stats import pearsonr, spearmanr
 
 sys.path.append(str(Path(__file__).parents[1]))
 
+from benchmarks.peer import Vgg16Dbcnn
 from benchmarks.report import RESULTS, machine, write
 from faceqa.engines.openvino import OpenVinoEngine
 from faceqa.faces.alignment import CROP_SIZE
 from faceqa.faces.mask import FaceMasker, remove_background
 from faceqa.measures.batch import Iqa
 from faceqa.measures.perceptual import Dbcnn
-from faceqa.networks.dbcnn import DbcnnNet, DbcnnScore
 from training.dbcnn.crops import SMALLEST_FACE, Opinions, biq2021, opinion_faces, outlines, read
 from training.dbcnn.distortions import GRADES, LINES, at_lines, graded
 from training.dbcnn.features import whole
@@ -79,7 +78,7 @@ def main() -> None:
     results: dict[str, dict] = json.loads(path.read_text()) if path.is_file() else {}
     results |= {"machine": machine(), "published": PUBLISHED}
     if "time" in arguments.parts:
-        results["time at 384 px"] = timings()
+        results["time at 384 px"] = timings(iqa)
         show("time at 384 px", {"": results["time at 384 px"]})
     if "faces" in arguments.parts:
         held_out = held_out_faces(arguments.run / "sharp.npz")
@@ -95,10 +94,10 @@ def main() -> None:
     write("dbcnn", results)
 
 
-def timings() -> dict[str, float]:
+def timings(iqa: Iqa) -> dict[str, float]:
     """Median milliseconds of one crop, the two networks by turns, and the median of the ratios."""
     crop = np.random.default_rng(0).integers(0, 256, (1, CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)
-    networks: dict[str, Iqa] = {"lite0": Dbcnn(OpenVinoEngine(["iqa"])), "vgg16": Peer()}
+    networks: dict[str, Iqa] = {"lite0": iqa, "vgg16": Vgg16Dbcnn()}
     seconds: dict[str, list[float]] = {branch: [] for branch in networks}
     for _ in range(ROUNDS + 1):
         for branch, network in networks.items():
@@ -108,19 +107,6 @@ def timings() -> dict[str, float]:
     figures = {f"{branch} ms": 1000 * float(np.median(taken[1:])) for branch, taken in seconds.items()}
     ratio = float(np.median(np.divide(seconds["lite0"][1:], seconds["vgg16"][1:])))
     return {**{name: round(value, 1) for name, value in figures.items()}, "ratio": round(ratio, 3)}
-
-
-class Peer:
-    """DB-CNN with VGG-16 in torch; the time does not depend on the weights."""
-
-    def __init__(self) -> None:
-        self._net = DbcnnScore(DbcnnNet("vgg16")).eval()
-
-    @torch.inference_mode()
-    def __call__(self, crops: np.ndarray) -> np.ndarray:
-        """RGB uint8 (N, H, W, 3) -> float32 (N,)."""
-        (scores,) = self._net(torch.from_numpy(crops))
-        return scores.numpy()
 
 
 def held_out_faces(path: Path) -> np.ndarray:

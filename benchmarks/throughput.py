@@ -32,7 +32,7 @@ import torch
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from benchmarks.dbcnn import Peer
+from benchmarks.peer import Vgg16Dbcnn
 from benchmarks.report import machine, write
 from faceqa.engines.openvino import OpenVinoEngine
 from faceqa.engines.torch import SerFiq, load_ser_fiq
@@ -205,7 +205,7 @@ class Without:
         self.detector = load_detector()
         self.ser_fiq = load_ser_fiq()
         self.masker = FaceMasker(OpenVinoEngine(["face_mask"]))
-        self.iqa = Peer()
+        self.iqa = Vgg16Dbcnn()
 
     def __call__(self, path: Path) -> tuple[float, float]:
         """SER-FIQ and the score of a network without training."""

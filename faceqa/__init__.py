@@ -62,7 +62,7 @@ __all__ = [
 ]
 
 _LATER = {"Scorer": "faceqa.scorer", "curate": "faceqa.curation.run"}
-"""Names whose modules import torch and OpenCV, which takes seconds; they are imported at the first use."""
+"""Names whose modules import OpenVINO and OpenCV, which takes time; they are imported at first use."""
 
 
 def __getattr__(name: str) -> Any:

@@ -19,6 +19,7 @@ import numpy as np
 
 from faceqa import calibration, weights
 from faceqa.engines.base import MEASURING, Engine, Network, available_cores, check_crops, cuda_devices
+from faceqa.engines.openvino import OpenVinoEngine
 from faceqa.errors import DeviceError, ImageError, MeasureError, NoFaceError
 from faceqa.faces.alignment import FaceCrop, align, crop_face, whole_crop
 from faceqa.faces.detection import load_detector
@@ -376,8 +377,6 @@ def _engine(device: Device, engine: EngineChoice, models: weights.Models, roles:
         what = "CUDA devices" if cuda else "the model set 'research'"
         raise DeviceError("no_engine", f"OpenVINO does not serve {what} here. Use the engine 'auto'.")
     if engine == "openvino" or (engine == "auto" and not cuda and models == "open"):
-        from faceqa.engines.openvino import OpenVinoEngine
-
         return OpenVinoEngine(roles)
     try:
         from faceqa.engines.torch import TorchEngine, on_device

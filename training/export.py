@@ -114,9 +114,8 @@ def dequantised(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def named(model: openvino.Model, role: Network) -> openvino.Model:
     """The model with our names for its outputs, and without what its conversion was told."""
-    by_name = {name: output for output in model.outputs for name in output.names}
     for name, output in zip(OUTPUTS[role], model.outputs, strict=True):
-        by_name.get(name, output).tensor.set_names({name})
+        output.tensor.set_names({name})
     for key in ("conversion_parameters", "framework"):
         if key in model.rt_info:
             del model.rt_info[key]

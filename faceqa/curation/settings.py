@@ -59,7 +59,7 @@ class Settings:
     version: str = field(default_factory=lambda: version("faceqa"))
     weights: str = ""
     engine: dict[str, str] = field(default_factory=dict, compare=False)
-    packages: dict[str, str] = field(default_factory=lambda: installed(), compare=False)
+    packages: dict[str, str] = field(default_factory=installed, compare=False)
 
     def __post_init__(self) -> None:
         if not self.weights:

@@ -50,7 +50,7 @@ class EngineInfo:
     Attributes:
         name: "openvino" or "torch".
         device: "CPU", or the name of the CUDA device.
-        precision: "f32", "bf16", or "int8+bf16" and the like where a network is quantised.
+        precision: "f32" or "bf16".
     """
 
     name: EngineName

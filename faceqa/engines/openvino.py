@@ -23,9 +23,6 @@ from faceqa.engines.base import (
 
 PRECISIONS = {"f32": openvino.Type.f32, "bf16": openvino.Type.bf16}
 
-QUANTISED = "FakeQuantize"
-"""Operation that stands before the integer layers of a quantised network."""
-
 Size = tuple[int, int]
 """Height and width in px."""
 
@@ -53,10 +50,7 @@ class OpenVinoEngine:
         self._core = openvino.Core()
         self._precision = precision or ("bf16" if _multiplies_bfloat16(self._core) else "f32")
         self._models = {name: _read(self._core, name) for name in networks}
-        quantised = any(
-            op.get_type_name() == QUANTISED for model in self._models.values() for op in model.get_ops()
-        )
-        self.info = EngineInfo("openvino", CPU, f"int8+{self._precision}" if quantised else self._precision)
+        self.info = EngineInfo("openvino", CPU, self._precision)
         self._compiled: dict[tuple[Network, Size | None], _Compiled] = {}
         self._compiling = Lock()
         for name in networks:

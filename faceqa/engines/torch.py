@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from faceqa import weights
-from faceqa.engines.base import MEASURING, OUTPUTS, EngineInfo, Network, check_crops
+from faceqa.engines.base import CPU, MEASURING, OUTPUTS, EngineInfo, Network, check_crops
 from faceqa.errors import DeviceError
 from faceqa.networks.arcface import OnnxArcFace
 from faceqa.networks.dbcnn import DbcnnNet, DbcnnScore
@@ -44,7 +44,7 @@ class TorchEngine:
         Raises:
             WeightsError: when weights are missing, wrong or not of the expected network.
         """
-        name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+        name = torch.cuda.get_device_name(device) if device.type == "cuda" else CPU
         self.info = EngineInfo("torch", name, {torch.float32: "f32", torch.bfloat16: "bf16"}[dtype])
         self._device = device
         self._dtype = dtype

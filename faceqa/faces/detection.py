@@ -31,7 +31,8 @@ import cv2
 import numpy as np
 
 from faceqa import weights
-from faceqa.engines.base import STRIDES, Engine
+from faceqa.engines.base import STANDARD_SIZES, STRIDES, Engine
+from faceqa.engines.openvino import OpenVinoEngine
 from faceqa.types import Face
 
 MIN_CONFIDENCE = 0.7
@@ -61,7 +62,7 @@ than about 23 megapixels the smallest face that is found grows with the photo.""
 REFINED_FACE = 240
 """Longer side in px of the box when a face is looked at again; the best of 120, 160, 200 and 240."""
 
-REFINED_SIDE = 384
+REFINED_SIDE = STANDARD_SIZES["detection"][0]
 """Side in px of the square that is cut out to look at a face again."""
 
 LEVEL = math.radians(8)
@@ -194,33 +195,24 @@ def load_detector(models: weights.Models = "open") -> Detector:
     """
     if models == "research":
         return Detector(_Scrfd(str(weights.fetch(weights.find("detection", models)))))
-    from faceqa.engines.openvino import OpenVinoEngine
-
     return Detector(_YuNet(OpenVinoEngine(["detection"], precision="f32")))
 
 
 class _YuNet:
-    STRIDE = 32  # of the network's coarsest map: the input's sides must be multiples of it
-
     def __init__(self, engine: Engine):
         self._engine = engine
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        height, width = image.shape[:2]
-        if max(height, width) <= REFINED_SIDE:
-            size = np.array([REFINED_SIDE, REFINED_SIDE])
-        else:
-            size = -(-np.array([height, width]) // self.STRIDE) * self.STRIDE
-        padded = np.zeros((1, *size, 3), np.uint8)
-        padded[0, :height, :width] = image
-        maps = self._engine.run("detection", padded)
-        return np.concatenate([self._decoded(maps, stride, size) for stride in STRIDES])
+        small = max(image.shape[:2]) <= REFINED_SIDE
+        padded = _padded(image, REFINED_SIDE if small else STRIDES[-1])
+        maps = self._engine.run("detection", padded[None])
+        return np.concatenate([self._decoded(maps, stride, padded.shape[1]) for stride in STRIDES])
 
-    def _decoded(self, maps: dict[str, np.ndarray], stride: int, size: np.ndarray) -> np.ndarray:
+    def _decoded(self, maps: dict[str, np.ndarray], stride: int, width: int) -> np.ndarray:
         """The candidates of one map, whose cells are `stride` px wide."""
         score = np.sqrt(maps[f"cls_{stride}"][0, :, 0] * maps[f"obj_{stride}"][0, :, 0])
         (kept,) = np.nonzero(score >= MIN_CANDIDATE_CONFIDENCE)
-        row, column = np.divmod(kept, size[1] // stride)
+        row, column = np.divmod(kept, width // stride)
         cell = np.column_stack([column, row])
         box = maps[f"bbox_{stride}"][0, kept].astype(np.float64)
         points = maps[f"kps_{stride}"][0, kept].astype(np.float64) + np.tile(cell, 5)
@@ -230,8 +222,6 @@ class _YuNet:
 
 
 class _Scrfd:
-    STRIDE = 32  # of the network's coarsest map: the input's sides must be multiples of it
-
     def __init__(self, path: str):
         from insightface.model_zoo.scrfd import SCRFD
 
@@ -240,12 +230,20 @@ class _Scrfd:
         self._one_at_a_time = threading.Lock()  # it keeps its input's size as state
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        bottom, right = -image.shape[0] % self.STRIDE, -image.shape[1] % self.STRIDE
-        padded = cv2.copyMakeBorder(image[..., ::-1], 0, bottom, 0, right, cv2.BORDER_CONSTANT)
+        padded = _padded(image[..., ::-1], STRIDES[-1])
         with self._one_at_a_time:
             boxes, landmarks = self._detector.detect(padded, input_size=(padded.shape[1], padded.shape[0]))
         corner, size = boxes[:, :2], boxes[:, 2:4] - boxes[:, :2]
         return np.hstack([corner, size, landmarks.reshape(-1, 10), boxes[:, 4:]])
+
+
+def _padded(image: np.ndarray, multiple: int) -> np.ndarray:
+    """The picture with black to its right and below it, so that its sides are multiples of so many px.
+
+    The coarsest map's stride is one for both networks.
+    """
+    bottom, right = -image.shape[0] % multiple, -image.shape[1] % multiple
+    return cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_CONSTANT)
 
 
 def _fine_side(image: np.ndarray) -> int:

@@ -25,11 +25,8 @@ MAPS = ("outline", "visible")
 CROP_SIZE = 384
 """Side in px of a face crop."""
 
-INPUT_SIZE = 256
-"""Side in px at which the network was trained."""
-
 STEP = 3
-"""Reducing 384 px to 256 makes two pixels of three."""
+"""px. Reducing 384 px to the 256 at which the network was trained makes two pixels of three."""
 
 ONE, TWO = (1 / 9, 5 / 9, 3 / 9, 0, 0), (0, 0, 3 / 9, 5 / 9, 1 / 9)
 """What the two are made of, in the three pixels and one on either side: the triangle filter of an antialiased

@@ -3,7 +3,7 @@
     python tests/models/golden.py    # writes golden.json anew
 
 Write the file anew only where a number is meant to change, and say in the commit why. `TOLERANCES` are what
-may differ between machines: processors round differently, and those with AMX multiply in bfloat16.
+may differ between machines: processors round differently, and some multiply in bfloat16.
 """
 
 from __future__ import annotations

@@ -5,12 +5,21 @@ import json
 import golden
 import pytest
 
+from faceqa import Scorer
+
 KNOWN = json.loads(golden.GOLDEN.read_text(encoding="utf-8"))
 
 
-@pytest.fixture(scope="module")
-def now(scorer):
-    return golden.golden(scorer)
+@pytest.fixture(scope="module", params=["this processor's", "f32"])
+def now(scorer, request):
+    """What is measured as this processor does it, and as one without bfloat16 would."""
+    if request.param != "f32":
+        return golden.golden(scorer)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("faceqa.engines.openvino._multiplies_bfloat16", lambda _core: False)
+        plain = Scorer(device="cpu")
+    assert plain.engine.precision == "f32"
+    return golden.golden(plain)
 
 
 def test_every_example_is_guarded(now):
