@@ -1,11 +1,13 @@
 """Make the form of the weights that CPUs run: OpenVINO's, from the files that were trained or published.
 
+    python training/dbcnn/crops.py         # runs/dbcnn/sharp.npz
     python training/export.py
 
-For each network of the open set weights/ROLE.xml (the layers) and ROLE.bin (their values, half floats), and
-their hashes in weights/manifest.toml. What engines may round to bfloat16 or to integers, and what they must
-not, is written into the files: from the last convolution on everything stays float32, and so does DB-CNN's
-EfficientNet, whose rounding would move the score by up to four points.
+For each network of the open set weights/ROLE.xml (the layers) and ROLE.bin (their values), and their hashes
+in weights/manifest.toml. The files also say what is rounded. The convolutions of DB-CNN's S-CNN and of the
+face mask's decoder are 8-bit integers, whose ranges NNCF takes from damaged faces. Engines may round the rest
+to bfloat16, but for all that follows the last convolution and for DB-CNN's EfficientNet, whose rounding would
+move the score by up to four points, and for the first layers. What this changes: benchmarks/precision.py.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ import tempfile
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import nncf
+import numpy as np
 import onnx
 import openvino
 import torch
@@ -30,6 +34,7 @@ from faceqa import weights
 from faceqa.engines.base import OUTPUTS, STANDARD_SIZES, Network
 from faceqa.engines.torch import load_network
 from faceqa.networks.sface import float_initializers
+from training.graded_faces import GradedFaces, graded_faces
 
 ANY_SIZE: tuple[Network, ...] = ("detection", "iqa")
 """Networks that see pictures of other sizes, too."""
@@ -39,20 +44,34 @@ PRECISE = {"name": "precise", "version": "0"}
 
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
 
-PRECISE_UP_TO = "features1.mix"
-"""In the names of the layers that end DB-CNN's EfficientNet."""
+PRECISE_UP_TO: dict[Network, str] = {
+    "embedding": "network.layers.6.relu",
+    "face_mask": "encoder.blocks.1.0.bn3",
+    "iqa": "features1.mix",
+}
+"""In the names of the layers up to which nothing is rounded: bfloat16 costs most in the first layers and
+saves little there, and DB-CNN's EfficientNet ends here."""
+
+QUANTISED: dict[Network, str] = {"face_mask": "unet.decoder.", "iqa": "features2."}
+"""In the names of the layers whose convolutions become integers."""
+
+CALIBRATION_FACES = 300
 
 
 def main() -> None:
     """Convert, write, and record the hashes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--faces", type=Path, default=Path("runs/dbcnn/sharp.npz"))
     parser.add_argument("--out", type=Path, default=weights.WEIGHTS_DIR)
     arguments = parser.parse_args()
+    faces = graded_faces(arguments.faces, held_out=False, most=CALIBRATION_FACES)
     for role in OUTPUTS:
         model = detector() if role == "detection" else measuring(role)
+        if role in QUANTISED:
+            model = quantised(halved(model), role, faces)
         path = arguments.out / f"{role}.xml"
         openvino.save_model(model, path, compress_to_fp16=role != "detection")
-        keep_precise(path)
+        keep_precise(path, PRECISE_UP_TO.get(role))
         for file in (path, path.with_suffix(".bin")):
             record(file, arguments.out / "manifest.toml")
             print(f"{file.name}: {file.stat().st_size:,} bytes")
@@ -112,6 +131,43 @@ def dequantised(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
+def halved(model: openvino.Model) -> openvino.Model:
+    """The model with half floats: what is quantised is no longer brought to them when it is saved."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "half.xml"
+        openvino.save_model(model, path)
+        return openvino.Core().read_model(path)
+
+
+def quantised(model: openvino.Model, role: Network, faces: GradedFaces) -> openvino.Model:
+    """The model with 8-bit integers in the convolutions of `QUANTISED`.
+
+    NNCF would also correct the biases: on damaged faces that moves DB-CNN's score further.
+    """
+    kept = [
+        layer.get_friendly_name()
+        for layer in model.get_ordered_ops()
+        if not (layer.get_type_name() == "Convolution" and follows(layer, QUANTISED[role]))
+        and layer.get_type_name() not in ("Constant", "Parameter", "Result")
+    ]
+    pictures = faces.crops if role == "face_mask" else np.concatenate([faces.masked, faces.crops[::3]])
+    return nncf.quantize(
+        model,
+        nncf.Dataset([picture[None] for picture in pictures]),
+        subset_size=len(pictures),
+        preset=nncf.QuantizationPreset.PERFORMANCE,
+        ignored_scope=nncf.IgnoredScope(names=kept, validate=False),
+        advanced_parameters=nncf.AdvancedQuantizationParameters(disable_bias_correction=True),
+    )
+
+
+def follows(convolution: openvino.Node, name: str) -> bool:
+    """Whether the layer behind a convolution has this in its name; a folded convolution has lost its own."""
+    return any(
+        name in target.get_node().get_friendly_name() for target in convolution.output(0).get_target_inputs()
+    )
+
+
 def named(model: openvino.Model, role: Network) -> openvino.Model:
     """The model with our names for its outputs, and without what its conversion was told."""
     for name, output in zip(OUTPUTS[role], model.outputs, strict=True):
@@ -122,14 +178,18 @@ def named(model: openvino.Model, role: Network) -> openvino.Model:
     return model
 
 
-def keep_precise(path: Path) -> None:
-    """Write at each layer behind the last convolution, and before `PRECISE_UP_TO`, that it keeps float32."""
+def keep_precise(path: Path, up_to: str | None) -> None:
+    """Write at each layer behind the last convolution, and up to one of this name, that it keeps float32."""
     tree = ET.parse(path)
     layers = {layer.attrib["id"]: layer for layer in tree.getroot().iterfind("layers/layer")}
     edges = [
         (edge.attrib["from-layer"], edge.attrib["to-layer"]) for edge in tree.getroot().iterfind("edges/edge")
     ]
-    precise = before({key for key, layer in layers.items() if PRECISE_UP_TO in layer.attrib["name"]}, edges)
+    # A layer that asks for the size of another one does not take its values.
+    shapes = {key for key, layer in layers.items() if layer.get("type") == "ShapeOf"}
+    values = [edge for edge in edges if edge[1] not in shapes]
+    last = {key for key, layer in layers.items() if up_to is not None and up_to in layer.attrib["name"]}
+    precise = before(last, values)
     rounded = before({key for key, layer in layers.items() if layer.get("type") in CONVOLUTIONS}, edges)
     rounded -= precise
     for key, layer in layers.items():

@@ -50,7 +50,7 @@ class EngineInfo:
     Attributes:
         name: "openvino" or "torch".
         device: "CPU", or the name of the CUDA device.
-        precision: "f32" or "bf16".
+        precision: "f32" or "bf16", what the layers are rounded to that are not 8-bit integers in the weights.
     """
 
     name: EngineName
