@@ -12,7 +12,8 @@ enlarged to 384 px again by bicubic interpolation. Every version is found, align
     (a yaw of `PROFILE_YAW` or more). "CAFI" is its mean over the faces that pass the gates.
 (b) *Ladder*: means over the faces that pass the filter at 1080 lines, at every level the same ones.
 
-Prints both tables beside the published figures and writes results/reference_study.json.
+Both for the default policy, *fair*, and for *reference*, which filters as the study did. Prints the tables
+beside the published figures and writes results/reference_study.json.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from faceqa.evaluation.stress import with_mask
 from faceqa.faces.detection import Detector, load_detector
 from faceqa.scorer import Scorer
 from faceqa.types import Assessment
+from faceqa.verdict.policy import PRESETS
 from training.calibration.faces import unseen
 from training.dbcnn.distortions import at_lines
 
@@ -69,24 +71,45 @@ def main() -> None:
     ladder = {lines: assessed(scorer, crops, at(lines), f"{lines} lines") for lines in LEVELS}
     masked = assessed(scorer, crops, lambda crop: covered(crop, detector), "mask")
     turned = [abs(result.pose.yaw) >= PROFILE_YAW if result.pose else False for result in ladder[1080]]
-    kinds = {
-        "high quality": kind([r for r, is_turned in zip(ladder[1080], turned, strict=True) if not is_turned]),
-        "low quality": kind([r for r, is_turned in zip(ladder[360], turned, strict=True) if not is_turned]),
-        "surgical mask": kind([r for r, is_turned in zip(masked, turned, strict=True) if not is_turned]),
-        "profile": kind([r for r, is_turned in zip(ladder[1080], turned, strict=True) if is_turned]),
-    }
-    levels = steps(scorer, ladder)
-    show(kinds, levels)
+    presets: dict[str, dict[str, Any]] = {}
+    for preset in ("fair", "reference"):
+        judged = {lines: rejudged(scorer, results, preset) for lines, results in ladder.items()}
+        presets[preset] = {
+            "kinds": kinds(judged, rejudged(scorer, masked, preset), turned),
+            "ladder": steps(judged),
+        }
+        print(f"\n{preset}")
+        show(**presets[preset])
     write(
         "reference_study",
         {
             "machine": machine(),
             "models": scorer.models,
-            "kinds": kinds,
-            "ladder": levels,
+            "presets": presets,
             "published": PUBLISHED,
         },
     )
+
+
+def rejudged(scorer: Scorer, results: Sequence[Assessment], preset: str) -> list[Assessment]:
+    """The same faces, judged by a preset."""
+    return [scorer.rejudge(result, PRESETS[preset]) for result in results]
+
+
+def kinds(
+    ladder: dict[int, list[Assessment]], masked: Sequence[Assessment], turned: Sequence[bool]
+) -> dict[str, dict[str, float | int | None]]:
+    """Table (a); a face that is turned to the profile is not among the other kinds."""
+
+    def those(results: Sequence[Assessment], profiles: bool) -> list[Assessment]:
+        return [r for r, is_turned in zip(results, turned, strict=True) if is_turned == profiles]
+
+    return {
+        "high quality": kind(those(ladder[1080], False)),
+        "low quality": kind(those(ladder[360], False)),
+        "surgical mask": kind(those(masked, False)),
+        "profile": kind(those(ladder[1080], True)),
+    }
 
 
 def at(lines: int) -> Callable[[np.ndarray], np.ndarray]:
@@ -127,7 +150,7 @@ def kind(results: Sequence[Assessment]) -> dict[str, float | int | None]:
     }
 
 
-def steps(scorer: Scorer, ladder: dict[int, list[Assessment]]) -> dict[int, dict[str, float | None]]:
+def steps(ladder: dict[int, list[Assessment]]) -> dict[int, dict[str, float | None]]:
     """The levels of the ladder, over the faces that pass the gates at the highest."""
     passing = [result.cafi is not None for result in ladder[LEVELS[0]]]
     rows: dict[int, dict[str, float | None]] = {}
@@ -152,7 +175,7 @@ def steps(scorer: Scorer, ladder: dict[int, list[Assessment]]) -> dict[int, dict
     return rows
 
 
-def show(kinds: dict[str, dict], levels: dict[int, dict]) -> None:
+def show(kinds: dict[str, dict], ladder: dict[int, dict]) -> None:
     """Print both tables."""
     print(
         f"{'(a)':14}  faces  SER-FIQ  DBCNN whole  masked   CAFI  passing   published: SER-FIQ, whole, CAFI"
@@ -166,14 +189,14 @@ def show(kinds: dict[str, dict], levels: dict[int, dict]) -> None:
             f"   {published['ser_fiq']:.3f}, {published['dbcnn_whole']:.1f}, {_number(published['cafi'], 1)}"
         )
     print("\n(b) lines  faces  SER-FIQ   CAFI  whole  passing   kept   published CAFI")
-    for lines, row in levels.items():
+    for lines, row in ladder.items():
         print(
             f"{lines:9}  {row['faces']:5}  {row['ser_fiq']:7.3f}  {row['cafi']:5.1f}  "
             f"{row['dbcnn_whole']:5.1f}  {row['passing']:7.3f}  {row['kept']:5.3f}   "
             f"{PUBLISHED['ladder'][lines]:.1f}"
         )
     print(
-        f"the next level of a face has the lower score in {levels[1080]['falls_in_steps']:.1%} of the steps"
+        f"the next level of a face has the lower score in {ladder[1080]['falls_in_steps']:.1%} of the steps"
     )
 
 

@@ -1,6 +1,6 @@
 """Images a second from the file to the verdict, memory over many images, and the same work without faceqa.
 
-    python benchmarks/throughput.py [--images 200] [--memory 10000]
+    python benchmarks/throughput.py [--images 200] [--memory 10000] [--before DIR]
 
 - *1080p photos*: JPEGs of 1920 x 1080 px with one face of about 600 px; *384 px crops*: the faces of the
   same photos, prepared; *1080p video*: an MPEG-4 file of the same scenes, every frame. The portraits in
@@ -9,6 +9,8 @@
 - *Without faceqa*: the same decoding, detection, alignment and mask; then SER-FIQ by 100 stochastic passes
   through the whole embedding network, and DB-CNN with VGG-16 in the peer's architecture, one image at a
   time. It takes turns with faceqa in one run, so that the ratio holds whatever else the machine does.
+- *Before*: another version of faceqa, installed beside this one (pip install --no-deps --target DIR WHEEL),
+  takes turns with it, each in processes of its own.
 - *Memory*: the resident size after 200 images and after each tenth of `--memory` images. So that 10,000 take
   a quarter of an hour, these are JPEGs of the 384 px crops, every sixteenth a 1080p photo.
 
@@ -19,7 +21,9 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -57,8 +61,25 @@ VIDEO_FPS = 25
 THREADS = (1, 2)
 ROUNDS = 3
 """Turns of faceqa and of the way without it."""
-ROUND_IMAGES = 16
+ROUND_IMAGES = 64
 WITHOUT_IMAGES = 2
+
+STREAM = """
+import json, sys, time
+from faceqa import Scorer
+scorer, (count, *photos) = Scorer(device="cpu"), sys.argv[1:]
+list(scorer.assess_many(photos))
+many = (photos * int(count))[: int(count)]
+start = time.perf_counter()
+for _ in scorer.assess_many(many):
+    pass
+photos_a_second = len(many) / (time.perf_counter() - start)
+crops = scorer.inspect(photos[0]).pictures.crop[None].repeat(len(many), axis=0)
+start = time.perf_counter()
+scorer.assess_crops(crops)
+print(json.dumps([photos_a_second, len(many) / (time.perf_counter() - start)]))
+"""
+"""What each version runs: it prints photos and crops a second."""
 
 
 def main() -> None:
@@ -68,6 +89,7 @@ def main() -> None:
     parser.add_argument(
         "--memory", type=int, default=10_000, help="images of the memory run; 0 leaves it out"
     )
+    parser.add_argument("--before", type=Path, help="folder with another version of the package faceqa")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         scenes = [scene(number) for number in range(SCENES)]
@@ -86,11 +108,21 @@ def main() -> None:
         os.sched_setaffinity(0, every_core)
         comparison = compare(photos)
         show_comparison(comparison)
+        before = against(arguments.before, photos, arguments.images) if arguments.before else None
         mixed = [*photos[:1], *write_photos(list(face_crops(photos)[1:]), Path(folder) / "crops")]
         memory = resident(mixed, arguments.memory) if arguments.memory else []
     if memory:
         print("resident MB: " + ", ".join(f"{row['mb']:.0f} after {row['images']:,}" for row in memory))
-    write("throughput", {"machine": machine(), "rates": rates, "without": comparison, "memory_mb": memory})
+    write(
+        "throughput",
+        {
+            "machine": machine(),
+            "rates": rates,
+            "without": comparison,
+            "before": before,
+            "memory_mb": memory,
+        },
+    )
 
 
 def ways() -> Iterator[tuple[Device, int]]:
@@ -196,6 +228,30 @@ def compare(photos: list[Path]) -> dict[str, float]:
         "times_faster": round(float(np.median(ratios)), 1),
         "times_faster_least": round(float(ratios.min()), 1),
     }
+
+
+def against(before: Path, photos: list[Path], count: int) -> dict[str, dict[str, float]]:
+    """Photos and crops a second of this version and of the one in a folder, by turns, on all threads."""
+    rates: dict[Path, list[list[float]]] = {Path(__file__).parents[1]: [], before.absolute(): []}
+    for package in list(rates) * ROUNDS:
+        environment = os.environ | {"PYTHONPATH": str(package)}
+        command = [sys.executable, "-c", STREAM, str(count), *map(str, photos)]
+        printed = subprocess.run(
+            command, cwd=package, env=environment, stdout=subprocess.PIPE, check=True
+        ).stdout
+        rates[package].append(json.loads(printed))
+    now, then = (np.array(rounds) for rounds in rates.values())
+    found = {
+        kind: {
+            "now_per_second": round(float(np.median(now[:, i])), 2),
+            "before_per_second": round(float(np.median(then[:, i])), 2),
+            "times_faster": round(float(np.median(now[:, i] / then[:, i])), 2),
+        }
+        for i, kind in enumerate(("1080p photos", "384 px crops"))
+    }
+    for kind, row in found.items():
+        print(f"{kind}: {row['now_per_second']} a second, before {row['before_per_second']}", flush=True)
+    return found
 
 
 class Without:

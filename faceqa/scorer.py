@@ -43,6 +43,10 @@ U = TypeVar("U")
 BATCH_SIZE = 16
 """Images of a stream that come back together."""
 
+BATCHES_AT_ONCE = 2
+"""Batches of a stream that are measured at the same time: the networks run for one while Python works on the
+other."""
+
 POOL = "faceqa"
 """Name of the threads."""
 
@@ -233,10 +237,13 @@ class Scorer:
         batch_size: int,
         unmasked: bool,
     ) -> Iterator[list[list[Assessment]]]:
-        with _closing(ThreadPoolExecutor(readers := available_cores(), POOL)) as pool:
-            found = _ahead(pool, find, images, max(readers, batch_size))
-            while candidates := list(islice(found, batch_size)):
-                yield self._measure(candidates, unmasked)
+        with (
+            _closing(ThreadPoolExecutor(readers := available_cores(), POOL)) as reading,
+            _closing(ThreadPoolExecutor(BATCHES_AT_ONCE, POOL)) as measuring,
+        ):
+            found = _ahead(reading, find, images, max(readers, batch_size))
+            batches = iter(lambda: list(islice(found, batch_size)), [])
+            yield from _ahead(measuring, partial(self._measure, unmasked=unmasked), batches, 1)
 
     def _find(
         self, image: NamedImage, most: int | None, is_crop: bool = False
