@@ -27,6 +27,7 @@ from demo.endpoints import endpoints
 from demo.files import ASSETS, asset
 from demo.limits import LOOKED_THROUGH_EVERY, MOST_MEGABYTES_A_FILE, UPLOADS_KEPT
 from demo.live import live_tab
+from demo.page import app_options
 from demo.photo import EXAMPLES, photo_tab
 from demo.wording import DEFAULT, page_translations, say, say_html, text, translated
 from demo.zerogpu import IS_HERE as ON_ZEROGPU
@@ -44,6 +45,15 @@ FONTS = (
 )
 
 
+TOASTS = {
+    "currently busy": "note.busy",
+    "maximum allowed size": "note.too_large",
+    "Invalid file type": "note.wrong_kind",
+    "Connection errored out": "note.lost",
+}
+"""What Gradio's toasts say in English in every language, in part, and the page's own sentence for it."""
+
+
 def build(scorer: Scorer, lent: Scorer | None = None) -> gr.Blocks:
     """The whole page around a scorer.
 
@@ -58,7 +68,7 @@ def build(scorer: Scorer, lent: Scorer | None = None) -> gr.Blocks:
         fill_width=True,
     ) as demo:
         endpoints(scorer)  # first: their names are theirs alone
-        notes = gr.HTML(say_html("notes", _notes), elem_id="notes")
+        notes = gr.HTML(say_html("notes", _notes), visible="hidden", elem_id="notes")
         with gr.Row(elem_classes="header"):
             brand = gr.HTML(say_html("brand", _brand), elem_id="brand")
             with gr.Row(elem_classes="switches"):
@@ -114,6 +124,8 @@ def launch_options() -> dict[str, Any]:
         "css_paths": [ASSETS / "style.css"],
         "head": _head(),
         "i18n": page_translations(),
+        "app_kwargs": app_options(),
+        "favicon_path": ASSETS / "logo.svg",
         "allowed_paths": [EXAMPLES],
         "max_file_size": f"{MOST_MEGABYTES_A_FILE}mb",
         "footer_links": ["api"],
@@ -126,8 +138,10 @@ def launch_options() -> dict[str, Any]:
 
 
 def _head() -> str:
-    scripts = "".join(map(asset, ("language.js", "notes.js")))
-    return f"<style>{asset('frame.css')}</style><script>{scripts}</script><script>{figures.SCRIPT}</script>"
+    return (
+        f"<style>{asset('frame.css')}</style><script>{asset('toasts.js')}</script>"
+        f"<script>{figures.SCRIPT}</script>"
+    )
 
 
 def _brand(language: Language) -> str:
@@ -141,10 +155,7 @@ def _theme(language: Language) -> str:
 
 
 def _notes(language: Language) -> str:
-    return "".join(
-        f'<p class="problem" role="alert" data-status="{status}" hidden>{text(key, language)}</p>'
-        for status, key in ((503, "note.busy"), (413, "note.too_large"))
-    )
+    return "".join(f'<span data-toast="{said}">{text(key, language)}</span>' for said, key in TOASTS.items())
 
 
 def _speak_both_languages(
@@ -169,7 +180,7 @@ def _speak_both_languages(
         return [*renamed, *chosen_from, *(html(chosen) for html in own.values())]
 
     silent: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
-    demo.load(None, None, language, js=asset("browser_language.js"), api_visibility="private")
+    demo.load(None, None, language, js="() => document.documentElement.lang", api_visibility="private")
     # A component may come twice here, with its label and with its choices.
     language.input(relabel, language, [*(block for block, _, _ in labels), *choices, *own], **silent)
     language.input(None, language, js=asset("remember_language.js"), api_visibility="private")

@@ -97,6 +97,14 @@ OF_THE_REGISTRY: Mapping[str, Words] = {
 
 OWN: dict[str, tuple[str, str]] = {
     # The page
+    "page.title": (
+        "faceqa: is this face good enough to train on?",
+        "faceqa: 학습에 쓸 만한 얼굴 사진인가요?",
+    ),
+    "page.description": (
+        "Drop a face photo: a score from 0 to 100, a verdict, and the reasons. No reference image, no outside service.",
+        "얼굴 사진을 올리면 0~100의 점수와 판정, 그 이유를 알려 줍니다. 비교할 원본 사진도 외부 서비스도 필요 없습니다.",
+    ),
     "tagline": (
         "Is this face photo good enough to train on, and why not?",
         "이 얼굴 사진은 학습에 쓸 만한가요? 아니라면 왜일까요?",
@@ -119,6 +127,14 @@ OWN: dict[str, tuple[str, str]] = {
     "note.too_large": (
         f"The file is too large. A file may have at most {MOST_MEGABYTES_A_FILE} MB.",
         f"파일이 너무 큽니다. 파일 하나는 최대 {MOST_MEGABYTES_A_FILE}MB까지 올릴 수 있습니다.",
+    ),
+    "note.wrong_kind": (
+        "This is no image. Send a JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF.",
+        "이미지 파일이 아닙니다. JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP, GIF 파일을 올리세요.",
+    ),
+    "note.lost": (
+        "The server does not answer. Check the connection and try again.",
+        "서버가 응답하지 않습니다. 연결을 확인하고 다시 시도하세요.",
     ),
     # Names
     "pitch": ("pitch", "상하"),

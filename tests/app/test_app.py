@@ -28,9 +28,11 @@ from conftest import EXAMPLES
 from gradio.utils import get_function_description
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from PIL import Image
 
 import app
 from demo import about, compare, curate, draw, limits, live, photo, pieces, wording
+from demo.page import language_of
 from demo.policy import policy_of
 from faceqa import PRESETS, Assessment, Face, FaceqaError, Measures, Policy, Scorer, judge
 from faceqa.curation.run import Run
@@ -650,6 +652,37 @@ def test_no_more_images_are_assessed_than_are_allowed(scorer, monkeypatch):
     *_, (known, done, _, _) = curate.curated(scorer, photos)
     curate.delete(known)
     assert known is not None and len(known.rows) == done == 1
+
+
+# The page before Gradio starts
+
+
+@pytest.mark.parametrize(
+    ("wanted", "accepted", "language"),
+    [
+        ("ko", "en-US,en;q=0.9", "ko"),
+        ("en", "ko-KR", "en"),
+        (None, "ko-KR,ko;q=0.9,en;q=0.8", "ko"),
+        (None, "de, ko;q=0.4, en;q=0.7", "en"),
+        (None, "ko;q=0, de", "en"),
+        ("fr", "ko", "ko"),
+        ("<script>", None, "en"),
+        (None, ";;q=x,", "en"),
+    ],
+)
+def test_the_address_and_then_the_browser_decide_the_language(wanted, accepted, language):
+    assert language_of(wanted, accepted) == language
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_link_to_the_page_has_a_preview_of_its_own(demo_address, language):
+    html = urlopen(f"{demo_address}?lang={language}").read().decode()
+    assert html.count("og:title") == html.count("og:description") == html.count("og:image") == 1
+    assert f'property="og:title" content="{wording.text("page.title", language)}"' in html
+    assert f'lang="{language}"' in html and "Click to try out the app" not in html
+    picture = urlopen(found('property="og:image" content="([^"]*)"', html))
+    assert picture.headers["content-type"] == "image/jpeg"
+    assert Image.open(picture).size == (1200, 630)
 
 
 # Wording

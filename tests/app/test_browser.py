@@ -17,9 +17,10 @@ from conftest import EXAMPLES
 from files import camera_film
 from PIL import Image
 
-from demo import curate, wording
+from demo import curate, limits, wording
 from faceqa import Policy
 from faceqa.curation.table import read_csv
+from faceqa.languages import LANGUAGES, Language
 from faceqa.measures.registry import SCORE
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -61,7 +62,7 @@ def visit(browser, demo_address):
     contexts, asked = [], set()
 
     def opened(**options):
-        script = options.pop("before", "")
+        script, query = options.pop("before", ""), options.pop("query", "")
         context = browser.new_context(
             **{"viewport": {"width": 1440, "height": 900}, "locale": "en-US", **options}
         )
@@ -70,7 +71,7 @@ def visit(browser, demo_address):
         page = context.new_page()
         page.on("request", lambda request: asked.add(urlsplit(request.url)))
         page.add_init_script(script)
-        page.goto(demo_address)
+        page.goto(demo_address + query)
         page.wait_for_selector("#examples button")
         page.wait_for_function("document.querySelector('#language input:checked')")
         return page
@@ -379,15 +380,55 @@ def test_pictures_and_fields_have_names(visit):
     assert not nameless
 
 
-@pytest.mark.parametrize(("status", "key"), [(503, "note.busy"), (413, "note.too_large")])
-def test_a_full_queue_and_a_large_file_are_sentences(visit, status, key):
+OF_GRADIO = {"en": "Use via API", "ko": "API를 통해 사용"}
+"""Gradio's own words, at the foot of the page, from its translations."""
+
+
+def is_in(page, language: Language) -> None:
+    """The page and Gradio's part of it speak one language, and nothing of the other is left."""
+    other = next(one for one in LANGUAGES if one != language)
+    page.wait_for_selector(f"footer >> text={OF_GRADIO[language]}")
+    page.wait_for_function(f"document.querySelector('#language input:checked').value === '{language}'")
+    shown = page.inner_text("body")
+    for key in ("tab.curate", "photo.input", "policy.reset", "step.mask", "example.no_face", "tagline"):
+        assert wording.text(key, language) in shown and wording.text(key, other) not in shown
+    assert page.evaluate("document.documentElement.lang") == language
+
+
+@pytest.mark.parametrize(("locale", "language"), [("en-US", "ko"), ("ko-KR", "en")])
+def test_the_address_decides_the_language_of_everything(visit, locale, language):
+    is_in(visit(locale=locale, query=f"?lang={language}"), language)
+
+
+def test_the_language_of_the_switch_is_that_of_the_page_after_a_reload(visit):
+    page = visit()
+    is_in(page, "en")
+    page.click("#language label >> nth=1")
+    page.wait_for_function("location.search.includes('lang=ko')")
+    page.reload()
+    is_in(page, "ko")
+
+
+def test_gradios_english_toasts_are_sentences_of_the_page(visit, tmp_path):
     page = visit(locale="ko-KR")
-    for place in ("**/queue/join*", "**/upload*"):
-        page.route(place, lambda route: route.fulfill(status=status, json={"detail": "no"}))
-    page.set_input_files("#photo input[type=file]", EXAMPLES / "collins.jpg")
+    text = tmp_path / "photo.txt"
+    text.write_text("no image")
+    page.set_input_files("#photo input[type=file]", text)
+    page.wait_for_selector(f"[data-testid=toast-text] >> text={wording.text('note.wrong_kind', 'ko')}")
+    page.route("**/queue/join*", lambda route: route.fulfill(status=503, json={"detail": "no"}))
     page.click("#examples [data-choice=no_face]")
-    page.wait_for_selector(f"#notes [data-status='{status}']:not([hidden])")
-    assert page.inner_text(f"#notes [data-status='{status}']") == wording.text(key, "ko")
+    page.wait_for_selector(f"[data-testid=toast-text] >> text={wording.text('note.busy', 'ko')}")
+    toasts = " ".join(page.locator(".toast-body").all_inner_texts())
+    assert not re.search("[A-Za-z]{5,}", toasts)
+
+
+def test_a_file_that_is_too_large_is_refused_in_the_visitors_language(visit, tmp_path):
+    page = visit(locale="ko-KR")
+    large = tmp_path / "large.jpg"
+    with large.open("wb") as file:
+        file.truncate(limits.MOST_MEGABYTES_A_FILE * 1024 * 1024 + 1)
+    page.set_input_files("#photo input[type=file]", large)
+    page.wait_for_selector(f"[data-testid=toast-text] >> text={wording.text('note.too_large', 'ko')}")
 
 
 def test_ten_visitors_at_once_each_get_their_own(visit):

@@ -1,1 +1,0 @@
-() => navigator.language.toLowerCase().startsWith('ko') ? 'ko' : 'en'
