@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
+import hypothesis
 import numpy as np
 import openvino
 import pytest
@@ -20,6 +21,10 @@ needs_bfloat16 = pytest.mark.skipif(
 )
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+
+# No test asserts a time: a busy machine takes longer than Hypothesis's deadline of 200 ms.
+hypothesis.settings.register_profile("faceqa", deadline=None)
+hypothesis.settings.load_profile("faceqa")
 
 
 @pytest.fixture(scope="session")
