@@ -28,6 +28,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -96,16 +99,9 @@ def main() -> None:
         photos = write_photos(scenes, Path(folder))
         video = write_video(scenes, Path(folder) / "clip.mp4", arguments.images)
         rates = []
-        every_core = os.sched_getaffinity(0)
         for device, threads in ways():
-            os.sched_setaffinity(0, sorted(every_core)[:threads])
-            torch.set_num_threads(threads)
-            cv2.setNumThreads(threads)
-            scorer = Scorer(device=device)
-            for row in measure(scorer, photos, video, arguments.images):
-                rates.append({"device": device, "threads": threads, **row})
-                show_rate(rates[-1])
-        os.sched_setaffinity(0, every_core)
+            with process_on(threads) as process:
+                rates += process.submit(measure, device, threads, photos, video, arguments.images).result()
         comparison = compare(photos)
         show_comparison(comparison)
         before = against(arguments.before, photos, arguments.images) if arguments.before else None
@@ -132,6 +128,18 @@ def ways() -> Iterator[tuple[Device, int]]:
             yield "cpu", threads
     if torch.cuda.is_available():
         yield "cuda", os.cpu_count() or 1
+
+
+@contextmanager
+def process_on(cores: int) -> Iterator[ProcessPoolExecutor]:
+    """A process that has only so many cores from its start on: engines count them when they load."""
+    every_core = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(every_core)[:cores])
+    try:
+        with ProcessPoolExecutor(1, get_context("spawn")) as process:
+            yield process
+    finally:
+        os.sched_setaffinity(0, every_core)
 
 
 def scene(number: int) -> np.ndarray:
@@ -167,8 +175,11 @@ def write_video(scenes: list[np.ndarray], path: Path, frames: int) -> Path:
     return path
 
 
-def measure(scorer: Scorer, photos: list[Path], video: Path, count: int) -> Iterator[dict]:
+def measure(device: Device, threads: int, photos: list[Path], video: Path, count: int) -> list[dict]:
     """Images a second of each kind, and where the time of a photo goes."""
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+    scorer, rows = Scorer(device=device), []
     crops = face_crops(photos)
     many = list(itertools.islice(itertools.cycle(photos), count))
     kinds: dict[str, Callable[[], list]] = {
@@ -185,12 +196,17 @@ def measure(scorer: Scorer, photos: list[Path], video: Path, count: int) -> Iter
         seconds = time.perf_counter() - start
         stages = results[0].timings_ms
         shares = {stage: float(np.mean([result.timings_ms[stage] for result in results])) for stage in stages}
-        yield {
+        row = {
+            "device": device,
+            "threads": threads,
             "kind": kind,
             "images": len(results),
             "per_second": round(len(results) / seconds, 2),
             "ms_by_stage": {stage: round(value, 1) for stage, value in shares.items()},
         }
+        show_rate(row)
+        rows.append(row)
+    return rows
 
 
 def face_crops(photos: list[Path]) -> np.ndarray:

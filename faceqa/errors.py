@@ -51,7 +51,10 @@ class WeightsError(FaceqaError):
 
 
 class DeviceError(FaceqaError):
-    """The device or engine that was asked for cannot serve. `code` is `no_device` or `no_engine`."""
+    """The device, engine or precision that was asked for cannot serve.
+
+    `code` is one of `no_device`, `no_engine` and `no_precision`.
+    """
 
 
 class NoFaceError(FaceqaError):

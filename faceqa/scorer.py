@@ -18,7 +18,15 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from faceqa import calibration, weights
-from faceqa.engines.base import MEASURING, Engine, Network, available_cores, check_crops, cuda_devices
+from faceqa.engines.base import (
+    MEASURING,
+    Engine,
+    Network,
+    Precision,
+    available_cores,
+    check_crops,
+    cuda_devices,
+)
 from faceqa.engines.openvino import OpenVinoEngine
 from faceqa.errors import DeviceError, ImageError, MeasureError, NoFaceError
 from faceqa.faces.alignment import FaceCrop, align, crop_face, whole_crop
@@ -75,6 +83,7 @@ class Scorer:
         policy: Policy | None = None,
         iqa: str | Iqa | None = None,
         engine: EngineChoice = "auto",
+        precision: Precision = "auto",
     ):
         """Load the models.
 
@@ -88,16 +97,18 @@ class Scorer:
                 higher is better.
             engine: What runs the networks: "openvino" (the open set on a CPU), "torch", or "auto": torch on
                 CUDA and for the research set, OpenVINO else.
+            precision: What the engine may round layers to: "f32", "bf16", or "auto": bf16 with OpenVINO where
+                the processor multiplies it, f32 else.
 
         Raises:
-            DeviceError: when there is no such device, or the engine cannot serve it.
+            DeviceError: when there is no such device, or the engine cannot serve it or the precision.
             WeightsError: when weights are missing or wrong.
         """
         self.policy = policy or Policy()
         self.model_set = models
         roles = tuple(role for role in MEASURING if role != "iqa" or iqa is None)
         self.models = {str(role): weights.find(role, models).name for role in ("detection", *roles)}
-        running = _engine(device, engine, models, roles)
+        running = _engine(device, engine, models, roles, precision)
         self.engine = running.info
         self._detector = load_detector(models)
         self._masker = FaceMasker(running)
@@ -372,7 +383,13 @@ class _Candidate:
     crop: FaceCrop
 
 
-def _engine(device: Device, engine: EngineChoice, models: weights.Models, roles: Sequence[Network]) -> Engine:
+def _engine(
+    device: Device,
+    engine: EngineChoice,
+    models: weights.Models,
+    roles: Sequence[Network],
+    precision: Precision,
+) -> Engine:
     """The engine of a device; torch is imported only where it runs the networks.
 
     Raises:
@@ -384,7 +401,7 @@ def _engine(device: Device, engine: EngineChoice, models: weights.Models, roles:
         what = "CUDA devices" if cuda else "the model set 'research'"
         raise DeviceError("no_engine", f"OpenVINO does not serve {what} here. Use the engine 'auto'.")
     if engine == "openvino" or (engine == "auto" and not cuda and models == "open"):
-        return OpenVinoEngine(roles)
+        return OpenVinoEngine(roles, precision)
     try:
         from faceqa.engines.torch import TorchEngine, on_device
     except ImportError as error:
@@ -393,7 +410,7 @@ def _engine(device: Device, engine: EngineChoice, models: weights.Models, roles:
             f"Torch, or what its networks stand on, could not be imported ({error}). Run: pip install "
             f"'faceqa[gpu]', or use the engine 'openvino' on the device 'cpu'.",
         ) from error
-    return TorchEngine(on_device("cuda" if cuda else "cpu"), models, roles)
+    return TorchEngine(on_device("cuda" if cuda else "cpu"), models, roles, precision)
 
 
 def _has_cuda() -> bool:

@@ -65,6 +65,7 @@ def run(options: argparse.Namespace) -> int:
                 sampling=sampling,
                 device=options.device,
                 engine=options.engine,
+                precision=options.precision,
                 models=options.models,
                 iqa=options.iqa,
                 language=options.language,

@@ -138,7 +138,7 @@ def run(options: argparse.Namespace) -> int:
     def load_scorer() -> Scorer:
         from faceqa.scorer import Scorer
 
-        return Scorer(options.device, options.models, policy, options.iqa, options.engine)
+        return Scorer(options.device, options.models, policy, options.iqa, options.engine, options.precision)
 
     screen = Screen()
     conditions = Conditions(str(root), options.models, options.iqa, options.unmasked)

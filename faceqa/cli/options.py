@@ -60,6 +60,13 @@ def add_models(parser: argparse.ArgumentParser, which_faces: bool = True) -> Non
         help="what runs the networks; auto takes torch on CUDA, OpenVINO else (default: auto)",
     )
     group.add_argument(
+        "--precision",
+        choices=["auto", "f32", "bf16"],
+        default="auto",
+        help="what layers may be rounded to; auto takes bf16 where the processor multiplies it and OpenVINO "
+        "runs the networks, f32 else (default: auto)",
+    )
+    group.add_argument(
         "--models",
         choices=MODEL_SETS,
         default="open",

@@ -156,4 +156,6 @@ def _scorer(options: argparse.Namespace) -> Scorer:
 
     if options.models == "research":
         complain("the research models are for non-commercial research only.")
-    return Scorer(options.device, options.models, shared.policy(options), options.iqa, options.engine)
+    return Scorer(
+        options.device, options.models, shared.policy(options), options.iqa, options.engine, options.precision
+    )

@@ -28,6 +28,7 @@ from faceqa.reading.videos import Sampling
 from faceqa.verdict.policy import Policy
 
 if TYPE_CHECKING:
+    from faceqa.engines.base import Precision
     from faceqa.scorer import Device, EngineChoice, Scorer
     from faceqa.weights import Models
 
@@ -163,6 +164,7 @@ def curate(
     most: int | None = None,
     device: Device = "auto",
     engine: EngineChoice = "auto",
+    precision: Precision = "auto",
     models: Models = "open",
     iqa: str | None = None,
     level: bool | str | Path = False,
@@ -190,11 +192,13 @@ def curate(
         most: So many images at most.
         device: Where the networks run.
         engine: What runs them, see `Scorer`.
+        precision: What the engine may round layers to, see `Scorer`.
         models: The model set.
         iqa: Another perceptual metric in the place of DBCNN, see `Scorer`.
         level: Level SER-FIQ by this data set's own good faces (`curation.levelling`), or by a fit of another
             run, the path of its `levelling.npz`. Where there are too few good faces the summary says so.
-        scorer: One that is loaded already, in the place of `device`, `engine`, `models` and `iqa`.
+        scorer: One that is loaded already, in the place of `device`, `engine`, `precision`,
+            `models` and `iqa`.
         runner: Who works through the images.
         language: Of the report, when it is opened.
         progress: Called with the number of images done since the last call.
@@ -206,7 +210,7 @@ def curate(
         CurationError: when the folder holds something else or was begun with another engine, or there is no
             such runner.
         WeightsError: when weights are missing or wrong.
-        DeviceError: when there is no such device, or the engine cannot serve it.
+        DeviceError: when there is no such device, or the engine cannot serve it, or not in this precision.
     """
     if runner not in RUNNERS:
         raise CurationError("unknown_runner", f"There is no runner '{runner}', only {', '.join(RUNNERS)}.")
@@ -228,7 +232,7 @@ def curate(
             return scorer
         from faceqa.scorer import Scorer as Loaded
 
-        return Loaded(device, models, policy, iqa, engine)
+        return Loaded(device, models, policy, iqa, engine, precision)
 
     run = Run(Path(out), settings)
     for images in run.assess(load_scorer, runner):

@@ -42,6 +42,9 @@ CPU = "CPU"
 
 EngineName = Literal["openvino", "torch"]
 
+Precision = Literal["auto", "f32", "bf16"]
+"""What an engine may round layers to; "auto" is bf16 where the device multiplies it faster."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:

@@ -17,9 +17,11 @@ from faceqa.engines.base import (
     STANDARD_SIZES,
     EngineInfo,
     Network,
+    Precision,
     available_cores,
     check_crops,
 )
+from faceqa.errors import DeviceError
 
 PRECISIONS = {"f32": openvino.Type.f32, "bf16": openvino.Type.bf16}
 
@@ -37,18 +39,19 @@ class OpenVinoEngine:
     Every core computes a picture by itself, so that a number does not depend on how many cores there are.
     """
 
-    def __init__(self, networks: Iterable[Network] = MEASURING, precision: str | None = None):
+    def __init__(self, networks: Iterable[Network] = MEASURING, precision: Precision = "auto"):
         """Load networks.
 
         Args:
             networks: Which.
-            precision: "f32" or "bf16"; by default bf16 where the processor multiplies it.
+            precision: What layers may be rounded to.
 
         Raises:
+            DeviceError: when the processor does not multiply in the precision that was asked for.
             WeightsError: when weights are missing or wrong.
         """
         self._core = openvino.Core()
-        self._precision = precision or ("bf16" if _multiplies_bfloat16(self._core) else "f32")
+        self._precision = _supported(self._core, precision)
         self._models = {name: _read(self._core, name) for name in networks}
         self.info = EngineInfo("openvino", CPU, self._precision)
         self._compiled: dict[tuple[Network, Size | None], _Compiled] = {}
@@ -61,10 +64,9 @@ class OpenVinoEngine:
         check_crops(images)
         height, width = images.shape[1:3]
         compiled = self._of_size(network, (height, width))
-        results = compiled.run(images)
-        if not results:
-            return dict(zip(OUTPUTS[network], compiled.nothing(), strict=True))
-        columns = [np.concatenate(column) for column in zip(*results, strict=True)]
+        # Of no picture the outputs have the shapes of a black one's.
+        results = compiled.run(images if len(images) else np.zeros((1, height, width, 3), np.uint8))
+        columns = [np.concatenate(column)[: len(images)] for column in zip(*results, strict=True)]
         return dict(zip(OUTPUTS[network], columns, strict=True))
 
     def _of_size(self, network: Network, size: Size) -> _Compiled:
@@ -95,11 +97,6 @@ class _Compiled:
             },
         )
         self._idle: deque[openvino.InferRequest] = deque()
-
-    def nothing(self) -> list[np.ndarray]:
-        """The outputs of no picture."""
-        shapes = [output.partial_shape for output in self._network.outputs]
-        return [np.zeros((0, *(one.get_length() for one in list(shape)[1:])), np.float32) for shape in shapes]
 
     def run(self, pictures: Iterable[np.ndarray]) -> list[tuple[np.ndarray, ...]]:
         """The outputs of each picture, in order."""
@@ -133,5 +130,11 @@ def _read(core: openvino.Core, network: Network) -> openvino.Model:
     return core.read_model(layers, values)
 
 
-def _multiplies_bfloat16(core: openvino.Core) -> bool:
-    return "BF16" in core.get_property(CPU, "OPTIMIZATION_CAPABILITIES")
+def _supported(core: openvino.Core, precision: Precision) -> str:
+    """What layers are rounded to: bfloat16 where the processor multiplies it, unless f32 is asked for."""
+    multiplies_bfloat16 = "BF16" in core.get_property(CPU, "OPTIMIZATION_CAPABILITIES")
+    if precision == "bf16" and not multiplies_bfloat16:
+        raise DeviceError(
+            "no_precision", "This processor does not multiply in bfloat16. Use the precision 'auto' or 'f32'."
+        )
+    return "bf16" if multiplies_bfloat16 and precision != "f32" else "f32"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from faceqa import weights
-from faceqa.engines.base import CPU, MEASURING, OUTPUTS, EngineInfo, Network, check_crops
+from faceqa.engines.base import CPU, MEASURING, OUTPUTS, EngineInfo, Network, Precision, check_crops
 from faceqa.errors import DeviceError
 from faceqa.networks.arcface import OnnxArcFace
 from faceqa.networks.dbcnn import DbcnnNet, DbcnnScore
@@ -31,7 +32,7 @@ class TorchEngine:
         device: torch.device,
         models: weights.Models = "open",
         networks: Iterable[Network] = MEASURING,
-        dtype: torch.dtype = torch.float32,
+        precision: Precision = "auto",
     ):
         """Load networks.
 
@@ -39,15 +40,14 @@ class TorchEngine:
             device: Where they run.
             models: The model set.
             networks: Which.
-            dtype: float32; or bfloat16 for the layers that torch's autocast finds fit for it, on a GPU.
+            precision: bf16 rounds the layers that torch's autocast finds fit for it; "auto" is f32.
 
         Raises:
             WeightsError: when weights are missing, wrong or not of the expected network.
         """
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else CPU
-        self.info = EngineInfo("torch", name, {torch.float32: "f32", torch.bfloat16: "bf16"}[dtype])
+        self.info = EngineInfo("torch", name, "bf16" if precision == "bf16" else "f32")
         self._device = device
-        self._dtype = dtype
         self._networks = {
             name: load_network(name, models).to(device).to(memory_format=torch.channels_last)
             for name in networks
@@ -59,21 +59,42 @@ class TorchEngine:
         check_crops(images)
         # On a CPU torch chooses a convolution's algorithm, and with it the rounding, by the batch's size.
         size = CUDA_BATCH if self._device.type == "cuda" else 1
-        batches = [self._run(network, images[i : i + size]) for i in range(0, len(images), size)]
-        if not batches:
-            return {name: np.zeros(0, np.float32) for name in OUTPUTS[network]}
-        columns = [
-            np.concatenate([part.cpu().numpy() for part in parts]) for parts in zip(*batches, strict=True)
-        ]
-        return dict(zip(OUTPUTS[network], columns, strict=True))
+        # Of no picture the outputs have the shapes of a black one's.
+        shown = images if len(images) else np.zeros((1, *images.shape[1:]), np.uint8)
+        batches = [self.outputs(network, self._sent(shown[i : i + size])) for i in range(0, len(shown), size)]
+        values = np.concatenate([values.cpu().numpy() for values, _ in batches])[: len(images)]
+        shapes = batches[0][1]
+        ends = np.cumsum([math.prod(shape) for shape in shapes])
+        columns = np.split(values, ends[:-1], axis=1)
+        return {
+            name: np.ascontiguousarray(column).reshape(len(images), *shape)
+            for name, column, shape in zip(OUTPUTS[network], columns, shapes, strict=True)
+        }
 
-    def _run(self, network: Network, images: np.ndarray) -> list[Tensor]:
+    def outputs(self, network: Network, pictures: Tensor) -> tuple[Tensor, list[torch.Size]]:
+        """The outputs of a network on the device, side by side, so that one copy takes them from it.
+
+        Args:
+            network: Which.
+            pictures: RGB uint8 (N, H, W, 3), on the device; N from 1.
+
+        Returns:
+            float32 (N, D), and the shape of each output of a picture, whose sizes sum up to D.
+        """
+        rounded = self.info.precision == "bf16"
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=rounded):
+            outputs = self._networks[network](pictures)
+        values = torch.cat(
+            [output.float().flatten(1) if output.ndim > 1 else output.float()[:, None] for output in outputs],
+            dim=1,
+        )
+        return values, [output.shape[1:] for output in outputs]
+
+    def _sent(self, images: np.ndarray) -> Tensor:
         pictures = torch.from_numpy(np.ascontiguousarray(images))
         if self._device.type == "cuda":
             pictures = pictures.pin_memory()
-        pictures = pictures.to(self._device, non_blocking=True)
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._dtype is torch.bfloat16):
-            return [output.float() for output in self._networks[network](pictures)]
+        return pictures.to(self._device, non_blocking=True)
 
 
 def on_device(name: str) -> torch.device:

@@ -133,11 +133,13 @@ def _square(face: Face) -> tuple[int, int, int]:
 
 
 def _cut(image: np.ndarray, left: int, top: int, side: int) -> np.ndarray:
-    """The square, black beyond the photo's border."""
+    """The square, black beyond the photo's border; a view of the photo where it lies inside."""
     height, width = image.shape[:2]
-    patch = np.zeros((side, side, 3), dtype=np.uint8)
     x1, x2 = max(left, 0), min(left + side, width)
     y1, y2 = max(top, 0), min(top + side, height)
+    if (x2 - x1, y2 - y1) == (side, side):
+        return image[y1:y2, x1:x2]
+    patch = np.zeros((side, side, 3), dtype=np.uint8)
     if x1 < x2 and y1 < y2:
         patch[y1 - top : y2 - top, x1 - left : x2 - left] = image[y1:y2, x1:x2]
     return patch

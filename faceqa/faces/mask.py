@@ -78,8 +78,10 @@ def remove_background(crop: np.ndarray, outline: np.ndarray) -> np.ndarray:
     # What lies beyond the crop's border is not background: the distance is measured on a copied border.
     padded = cv2.copyMakeBorder(inside, 4, 4, 4, 4, cv2.BORDER_REPLICATE)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[4:-4, 4:-4]
-    alpha = np.clip(distance / (EDGE_WIDTH + 1), 0, 1)[..., None]
-    return np.round(crop * alpha).astype(np.uint8)
+    masked = cv2.bitwise_and(crop, crop, mask=inside)
+    ramp = (distance > 0) & (distance < EDGE_WIDTH + 1)
+    masked[ramp] = np.round(crop[ramp] * (distance[ramp] / (EDGE_WIDTH + 1))[:, None])
+    return masked
 
 
 def _largest_region(outline: np.ndarray) -> np.ndarray:

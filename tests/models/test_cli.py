@@ -85,7 +85,7 @@ def test_the_command_agrees_with_python(scorer):
 @pytest.fixture
 def one_scorer(scorer, monkeypatch):
     """Run the command line in this process, with the models that are loaded already."""
-    monkeypatch.setattr("faceqa.scorer.Scorer", lambda device, models, policy, iqa, engine="auto": scorer)
+    monkeypatch.setattr("faceqa.scorer.Scorer", lambda *_settings: scorer)
 
 
 def test_all_faces(one_scorer, capsys):
@@ -199,7 +199,7 @@ def test_a_zip_is_scored_like_a_folder(one_scorer, tmp_path, capsys):
 def test_the_policy_comes_from_the_preset_and_the_options(scorer, monkeypatch, arguments, policy):
     given = []
 
-    def scorer_of(device, models, policy, iqa, engine="auto"):
+    def scorer_of(device, models, policy, *_settings):
         given.append(policy)
         return scorer
 

@@ -35,7 +35,7 @@ def people(tmp_path_factory) -> Path:
 @pytest.fixture
 def one_scorer(scorer, monkeypatch):
     """Run the command line with the models that are loaded already."""
-    monkeypatch.setattr("faceqa.scorer.Scorer", lambda device, models, policy, iqa, engine="auto": scorer)
+    monkeypatch.setattr("faceqa.scorer.Scorer", lambda *_settings: scorer)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,10 @@ def finished(people, scorer, tmp_path_factory) -> Path:
     """The folder of an evaluation; its error is the pair of lowest similarity."""
     out = tmp_path_factory.mktemp("finished") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("faceqa.scorer.Scorer", lambda device, models, policy, iqa, engine="auto": scorer)
+        patch.setattr(
+            "faceqa.scorer.Scorer",
+            lambda *_settings: scorer,
+        )
         assert cli.main(["evaluate", str(people), "--out", str(out), "--target", "0.3"]) == 0
     return out
 

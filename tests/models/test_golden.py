@@ -15,11 +15,7 @@ def now(scorer, request):
     """What is measured as this processor does it, and as one without bfloat16 would."""
     if request.param != "f32":
         return golden.golden(scorer)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("faceqa.engines.openvino._multiplies_bfloat16", lambda _core: False)
-        plain = Scorer(device="cpu")
-    assert plain.engine.precision == "f32"
-    return golden.golden(plain)
+    return golden.golden(Scorer(device="cpu", precision="f32"))
 
 
 def test_every_example_is_guarded(now):

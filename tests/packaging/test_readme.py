@@ -152,7 +152,7 @@ def environment() -> dict[str, str]:
 def run_here(words: list[str], folder: Path, scorer, monkeypatch) -> None:
     """The command line in this process, with the models that are loaded already."""
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("faceqa.scorer.Scorer", lambda device, models, policy, iqa, engine="auto": scorer)
+    monkeypatch.setattr("faceqa.scorer.Scorer", lambda *_settings: scorer)
     arguments, output = (words[:-2], words[-1]) if ">" in words else (words, None)
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         code = cli.main(arguments)
