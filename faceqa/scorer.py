@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -34,6 +35,7 @@ from faceqa.faces.detection import load_detector
 from faceqa.faces.mask import FaceMasker, remove_background
 from faceqa.faces.pose import head_pose
 from faceqa.languages import Language
+from faceqa.measures import components
 from faceqa.measures.batch import EMBEDDING, FaceBatch, Iqa, Measurement, Setup
 from faceqa.measures.registry import MEASURES
 from faceqa.reading import image as images
@@ -118,8 +120,9 @@ class Scorer:
         )
         if self.iqa is not None:
             self.models["iqa"] = self.iqa
+        self._components = components.load()
         self.calibration = calibration.load_calibration(self.models)
-        self._measuring = ThreadPoolExecutor(len(self._measurements), POOL)
+        self._measuring = ThreadPoolExecutor(len(self._measurements) + 1, POOL)  # and the components
         self._whole_images = ThreadPoolExecutor(available_cores(), POOL)
 
     def assess(self, image: ImageSource, name: str | None = None, unmasked: bool = True) -> Assessment:
@@ -300,7 +303,10 @@ class Scorer:
         with _timed(timings, "pose"):
             pose = head_pose(face.landmarks)
         found = replace(result, pose=pose, face=face, face_index=index, faces_found=len(faces))
-        return _Candidate(replace(found, timings_ms=timings), face, aligned, crop)
+        height, width = photo.shape[:2]
+        return _Candidate(
+            replace(found, timings_ms=timings), face, aligned, crop, (width, height), _second_area(faces)
+        )
 
     def _measure(
         self, batch: Sequence[list[Assessment] | list[_Candidate]], unmasked: bool
@@ -321,6 +327,9 @@ class Scorer:
         batch = FaceBatch(
             faces=tuple(candidate.face for candidate in candidates),
             poses=tuple(candidate.result.pose for candidate in candidates),
+            photo_sizes=tuple(candidate.photo_size for candidate in candidates),
+            second_areas=tuple(candidate.second_area for candidate in candidates),
+            to_photos=np.stack([candidate.crop.to_photo for candidate in candidates]),
             aligned=np.stack([candidate.aligned for candidate in candidates]),
             crops=crops,
             outline=masks.outline,
@@ -332,18 +341,25 @@ class Scorer:
             with _timed(timings, name):
                 return self._measurements[name](batch)
 
+        def all_components() -> Mapping[str, np.ndarray]:
+            with _timed(timings, "components"):
+                return self._components(batch)
+
         names = [
             row.name
             for row in MEASURES
             if row.name in self._measurements and (unmasked or not row.on_request)
         ]
+        found = self._measuring.submit(all_components)
         values = dict(zip(names, self._measuring.map(value, names), strict=True))
+        quality = found.result()
         shares = {stage: milliseconds / len(candidates) for stage, milliseconds in timings.items()}
         return [
             Inspection(
                 assessment=self._conclude(
                     replace(candidate.result, embedding=batch.by_products[EMBEDDING][i]),
                     {name: float(column[i]) for name, column in values.items()},
+                    {name: _whole(column[i]) for name, column in quality.items()},
                     shares,
                 ),
                 pictures=FacePictures(
@@ -359,13 +375,18 @@ class Scorer:
         ]
 
     def _conclude(
-        self, result: Assessment, values: dict[str, float], timings: dict[str, float]
+        self,
+        result: Assessment,
+        values: dict[str, float],
+        quality: dict[str, int | None],
+        timings: dict[str, float],
     ) -> Assessment:
         """Round the measures, judge them, and say what they mean among the reference faces."""
         scores = {row.name: round(values[row.name], row.decimals) for row in MEASURES if row.name in values}
         result = replace(result, timings_ms={**result.timings_ms, **timings})
         try:
-            return self.rejudge(replace(result, verdict="reject", scores=scores), self.policy)
+            judged = replace(result, verdict="reject", scores=scores, components=quality)
+            return self.rejudge(judged, self.policy)
         except MeasureError:  # a measure out of its range is a failed one, and never a pass
             return _failed(result, plain_reason("measure_failed"))
 
@@ -381,6 +402,13 @@ class _Candidate:
     face: Face
     aligned: np.ndarray
     crop: FaceCrop
+    photo_size: tuple[int, int]
+    second_area: float
+
+
+def _second_area(faces: Sequence[Face]) -> float:
+    """Of faces, the largest first, the area of the second as a share of the first; 0 where there is none."""
+    return faces[1].area / faces[0].area if len(faces) > 1 and faces[0].area > 0 else 0.0
 
 
 def _engine(
@@ -428,6 +456,10 @@ def _named(source: ImageSource, name: str | None = None) -> NamedImage:
         return NamedImage(os.fsdecode(source), source)
     name = getattr(source, "name", None) or getattr(source, "filename", None)
     return NamedImage(name if isinstance(name, str) else f"<{type(source).__name__}>", source)
+
+
+def _whole(value: float) -> int | None:
+    return None if math.isnan(value) else int(value)
 
 
 def _failed(result: Assessment, reason: Reason) -> Assessment:

@@ -86,8 +86,11 @@ class Pose:
 _Judged: Any = make_dataclass(
     "_Judged",
     [
-        (row.name, float | None, field(default=None)) if row.on_request else (row.name, float)
-        for row in JUDGED
+        *(
+            (row.name, float | None, field(default=None)) if row.on_request else (row.name, float)
+            for row in JUDGED
+        ),
+        ("components", Mapping[str, float | None], field(default_factory=dict, hash=False)),
     ],
     namespace={"__post_init__": lambda self: None},  # `__init__` calls that of the class below
     frozen=True,
@@ -107,6 +110,8 @@ class Measures(_Judged):
             on its own scale.
         yaw: How far the head is turned to the side, in degrees, signed.
         ser_fiq_levelled: See `curation.levelling`; None outside of a data set that is levelled.
+        components: Quality components by name, in [0, 100], None where one could not be assessed. A policy
+            asks for those only that it names in `minimums`.
 
     Raises:
         MeasureError: when a value is out of its range.
@@ -124,6 +129,9 @@ class Measures(_Judged):
                     "bad_measure",
                     f"{row.name} must lie between {row.lowest:g} and {row.highest:g}, not {value}.",
                 )
+        for name, value in self.components.items():
+            if value is not None and not 0 <= value <= 100:
+                raise MeasureError("bad_measure", f"{name} must lie between 0 and 100, not {value}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +183,8 @@ class Assessment:
         reasons: Why it was rejected or failed.
         cafi: CAFI in [0, 100]; None where a gate failed or the image could not be assessed.
         scores: The measures by name, in the units of the registry; empty without a face.
+        components: The quality components by name, whole numbers in [0, 100], None where one could not be
+            assessed; empty without a face.
         pose: Head pose in degrees; None without a face, or where the landmarks have none.
         face: The face that was assessed.
         face_index: Its place among the image's faces, 0 is the largest; None without a face.
@@ -197,13 +207,14 @@ class Assessment:
     reasons: tuple[Reason, ...] = ()
     cafi: float | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
+    components: Mapping[str, int | None] = field(default_factory=dict)
     pose: Pose | None = None
     face: Face | None = None
     face_index: int | None = None
     faces_found: int = 0
     percentiles: Mapping[str, int] = field(default_factory=dict)
     error: str | None = None
-    policy: Mapping[str, float] = field(default_factory=dict)
+    policy: Mapping[str, Any] = field(default_factory=dict)
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
     engine: Mapping[str, str] = field(default_factory=dict)
@@ -217,7 +228,7 @@ class Assessment:
     @property
     def measures(self) -> Measures | None:
         """What the verdict rests on; None without a face."""
-        return measures_of(self.scores) if self.scores else None
+        return measures_of(self.scores, self.components) if self.scores else None
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of the command line and the HTTP API; px and degrees are rounded."""
@@ -230,6 +241,7 @@ class Assessment:
             "reasons": [asdict(reason) for reason in self.reasons],
             "cafi": self.cafi,
             **{row.name: self.scores.get(row.name) for row in MEASURES},
+            "components": dict(self.components),
             "pose": self.pose
             and _rounded({"yaw": self.pose.yaw, "pitch": self.pose.pitch, "roll": self.pose.roll}),
             "face": self.face and _face_dict(self.face),
@@ -244,8 +256,10 @@ class Assessment:
         }
 
 
-def measures_of(scores: Mapping[str, float]) -> Measures:
-    """What a verdict needs of the measures by name.
+def measures_of(
+    scores: Mapping[str, float], components: Mapping[str, float | None] | None = None
+) -> Measures:
+    """What a verdict needs of the measures and the quality components by name.
 
     Raises:
         MeasureError: when a value is out of its range, or one is missing.
@@ -253,7 +267,7 @@ def measures_of(scores: Mapping[str, float]) -> Measures:
     missing = [row.name for row in JUDGED if row.name not in scores and not row.on_request]
     if missing:
         raise MeasureError("bad_measure", f"The measures lack {', '.join(missing)}.")
-    return Measures(**{row.name: scores.get(row.name) for row in JUDGED})
+    return Measures(**{row.name: scores.get(row.name) for row in JUDGED}, components=components or {})
 
 
 _MEASURE_NAMES = frozenset(row.name for row in MEASURES)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from faceqa.languages import LANGUAGES
-from faceqa.measures.registry import TAKEN
+from faceqa.measures.registry import COMPONENTS, TAKEN
 from faceqa.verdict.policy import PRESETS, SETTINGS, Policy, Setting
 from faceqa.weights import MODEL_SETS
 
@@ -105,6 +105,16 @@ def add_policy(parser: argparse.ArgumentParser) -> None:
     for setting in SETTINGS:
         flag = "--" + setting.name.replace("_", "-")
         group.add_argument(flag, type=float, metavar="X", help=_literal(_told(setting)))
+    names = ", ".join(row.name for row in COMPONENTS)
+    group.add_argument(
+        "--min",
+        action="append",
+        type=minimum,
+        default=[],
+        metavar="COMPONENT=X",
+        help="the lowest value, from 0 to 100, of a quality component that passes (default: none); may be "
+        f"given several times. Components: {names}",
+    )
 
 
 def add_limits(parser: argparse.ArgumentParser) -> None:
@@ -152,6 +162,15 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def minimum(text: str) -> tuple[str, float]:
+    """A quality component and its lowest value: name=number."""
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not of the form natural_colour=50") from None
+
+
 def positive(text: str) -> float:
     """A number above 0."""
     value = float(text)
@@ -197,10 +216,10 @@ def policy(options: argparse.Namespace) -> Policy:
     Raises:
         PolicyError: when a value is out of its range.
     """
+    preset = PRESETS[options.policy]
     given = {setting.name: getattr(options, setting.name) for setting in SETTINGS}
-    return replace(
-        PRESETS[options.policy], **{name: value for name, value in given.items() if value is not None}
-    )
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return replace(preset, **chosen, minimums={**preset.minimums, **dict(options.min)})
 
 
 def selection(options: argparse.Namespace) -> Selection:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from faceqa.errors import MeasureError, TableError
-from faceqa.measures.registry import JUDGED, MEASURES, SCORE
+from faceqa.measures.registry import COMPONENTS, JUDGED, MEASURES, SCORE, Component
 from faceqa.types import Assessment, Box, Decision, Measures, measures_of
 from faceqa.verdict.judge import judge
 from faceqa.verdict.policy import Policy
@@ -53,6 +53,8 @@ class Row:
         reasons: Codes.
         cafi: CAFI in [0, 100]; None where a gate failed.
         scores: The measures by the registry's names and in its units; empty without a face.
+        components: The quality components by name, in [0, 100], None where one could not be assessed; those
+            for which the table has no column are left out. Empty without a face.
         pitch: Degrees, see `types.Pose`, like `roll`; None without a face. Yaw is among the scores.
         roll: See `types.Pose`.
         inter_eye_distance: px.
@@ -73,6 +75,7 @@ class Row:
     reasons: tuple[str, ...] = ()
     cafi: float | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
+    components: Mapping[str, int | None] = field(default_factory=dict)
     pitch: float | None = None
     roll: float | None = None
     inter_eye_distance: float | None = None
@@ -97,6 +100,7 @@ class Row:
             reasons=tuple(reason.code for reason in assessment.reasons),
             cafi=assessment.cafi,
             scores=dict(assessment.scores),
+            components=dict(assessment.components),
             pitch=pose.get("pitch"),
             roll=pose.get("roll"),
             inter_eye_distance=face.get("inter_eye_distance"),
@@ -116,7 +120,7 @@ class Row:
         Raises:
             MeasureError: when a value is out of its range, or one is missing beside others.
         """
-        return measures_of(self.scores) if self.scores else None
+        return measures_of(self.scores, self.components) if self.scores else None
 
     def judged(self, policy: Policy) -> Row:
         """The row with the verdict of another policy; an error stays one."""
@@ -138,11 +142,13 @@ class Row:
             KeyError: when a column is missing that every table has.
         """
         edges = [cells.get(name) for name in BOX]
+        scores = {row.name: cells[row.name] for row in MEASURES if cells.get(row.name) is not None}
         return cls(
             image=cells["image"],
             verdict=cells["verdict"],
             reasons=tuple((cells["reasons"] or "").split()),
-            scores={row.name: cells[row.name] for row in MEASURES if cells.get(row.name) is not None},
+            scores=scores,
+            components={row.name: cells[row.column] for row in COMPONENTS if scores and row.column in cells},
             box=None if None in edges else tuple(edges),  # type: ignore[arg-type]
             faces_found=cells.get("faces_found") or 0,
             **{name: cells.get(name) for name in _PLAIN},
@@ -183,6 +189,10 @@ def _measure(name: str) -> Column:
     return Column(name, float, lambda row: row.scores.get(name))
 
 
+def _component(row: Component) -> Column:
+    return Column(row.column, int, lambda face: face.components.get(row.name))
+
+
 def _edge(place: int) -> Column:
     return Column(BOX[place], float, lambda row: None if row.box is None else row.box[place])
 
@@ -198,6 +208,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("reasons", str, lambda row: " ".join(row.reasons) or None),
     *_attributes(SCORE.name),
     *(_measure(row.name) for row in MEASURES),
+    *map(_component, COMPONENTS),
     *_attributes("pitch", "roll", "inter_eye_distance", "confidence"),
     *map(_edge, range(4)),
     _attribute("faces_found", int),
@@ -309,7 +320,9 @@ def read_csv(path: Path) -> Iterator[Row]:
             if reader.restkey in line or None in line.values():
                 raise TableError("bad_table", f"{path} has lines of more or fewer cells than columns.")
             others = {name: line[name] or "" for name in columns if name not in KINDS}
-            row = Row.from_cells({name: _value(name, line.get(name)) for name in KINDS}, others)
+            row = Row.from_cells(
+                {name: _value(name, line[name]) for name in columns if name in KINDS}, others
+            )
             _ = row.measures
             yield row
 

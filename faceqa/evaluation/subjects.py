@@ -72,12 +72,14 @@ class Subject:
         embedding: The face as the recognition network sees it: float32 (K,), not normalised; None without a
             face.
         error: Why the picture could not be assessed, in a sentence; None where it was.
+        components: The quality components by name; empty without a face.
     """
 
     scores: Mapping[str, float] = field(default_factory=dict)
     confidence: float | None = None
     embedding: np.ndarray | None = None
     error: str | None = None
+    components: Mapping[str, int | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, faces: Sequence[Assessment]) -> Subject:
@@ -92,12 +94,13 @@ class Subject:
             None if found.face is None else found.face.confidence,
             found.embedding,
             found.error,
+            dict(found.components),
         )
 
     @property
     def measures(self) -> Measures | None:
         """What a verdict rests on; None without a face."""
-        return measures_of(self.scores) if self.scores else None
+        return measures_of(self.scores, self.components) if self.scores else None
 
     def _to_json(self) -> dict[str, Any]:
         packed = None
@@ -108,6 +111,7 @@ class Subject:
             "confidence": self.confidence,
             "embedding": packed,
             "error": self.error,
+            "components": dict(self.components),
         }
 
     @classmethod

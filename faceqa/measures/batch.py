@@ -20,6 +20,10 @@ class FaceBatch:
     Attributes:
         faces: In px of their photos.
         poses: Head poses in degrees; None where the landmarks have none.
+        photo_sizes: Width and height of their photos in px.
+        second_areas: Of each photo the area of its second largest face as a share of the largest, in
+            [0, 1]; 0 where it shows one face only.
+        to_photos: Transforms from the pixels of the crops to those of the photos: float64 (N, 2, 3).
         aligned: As the embedding network sees them: RGB uint8 (N, 112, 112, 3).
         crops: The squares around the faces: RGB uint8 (N, 384, 384, 3).
         outline: The whole face, also where something covers it: float32 (N, 384, 384) in [0, 1].
@@ -31,6 +35,9 @@ class FaceBatch:
 
     faces: tuple[Face, ...]
     poses: tuple[Pose | None, ...]
+    photo_sizes: tuple[tuple[int, int], ...]
+    second_areas: tuple[float, ...]
+    to_photos: np.ndarray
     aligned: np.ndarray
     crops: np.ndarray
     outline: np.ndarray

@@ -1,8 +1,9 @@
-"""One row a measure: everything that the rest of faceqa needs to know of it.
+"""One row a measure, one row a quality component: everything that the rest of faceqa needs to know of it.
 
 The policy and its presets, the verdict and its reasons, the tables, the report, the command line, the HTTP
 interface and the demo's sliders and gauges follow from these rows. A new measure is a file in this folder,
-which its row names in `module`, and a row here.
+which its row names in `module`, and a row here. A new quality component is a function in
+`measures.components` and a row in `COMPONENTS`.
 
 The order of the rows is the way of a photo through faceqa; reasons and columns come in that order.
 """
@@ -137,6 +138,49 @@ class Measure:
         if self.unit == "%":
             return f"{100 * value:{form}}" + ("%" if language == "ko" else " %")
         return f"{value:{form}}" + {"": "", "°": "°"}.get(self.unit, f" {self.unit}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """A quality component of ISO/IEC 29794-5:2025: a whole number from 0, bad, to 100, good.
+
+    It only informs, unless a policy names it in `minimums`.
+
+    Attributes:
+        name: In Python, JSON and the policy's `minimums`.
+        module: The file that measures it. Its function `measure` gives, by name, the values of a
+            `measures.batch.FaceBatch`.
+        title: What people read above its number; in English as the standard has it.
+        meaning: What the number says, in half a sentence.
+        fault: What a low value means, in two or three words.
+        advice: What to do about a low value.
+    """
+
+    name: str
+    module: str
+    title: Words
+    meaning: Words
+    fault: Words
+    advice: Words
+
+    @property
+    def column(self) -> str:
+        """Its name in tables, where some measures have the same name in another unit."""
+        return f"component_{self.name}"
+
+    @property
+    def reason(self) -> str:
+        """Code of the reason where it is below the policy's minimum."""
+        return f"low_{self.name}"
+
+    @property
+    def words(self) -> ReasonWords:
+        """What is said then."""
+        message = Words(
+            f"{self.title.en} is {{value:g}} of 100; at least {{limit:g}} is asked for.",
+            f"{self.title.ko}: 100점 중 {{value:g}}점으로 기준 {{limit:g}}점보다 낮습니다.",
+        )
+        return ReasonWords(self.fault, message, self.advice)
 
 
 MEASURES: tuple[Measure, ...] = (
@@ -365,6 +409,190 @@ SCORE = Measure(
     ),
 )
 """The measure that the verdict itself makes of the others: their weighted mean."""
+
+_LIGHT = "faceqa.measures.components.light"
+_GEOMETRY = "faceqa.measures.components.geometry"
+
+COMPONENTS: tuple[Component, ...] = (
+    Component(
+        name="illumination_uniformity",
+        module=_LIGHT,
+        title=Words("Illumination uniformity", "조명 균일도"),
+        meaning=Words("whether both cheeks are lit alike", "두 뺨이 고르게 밝은지"),
+        fault=Words("light uneven", "조명이 고르지 않음"),
+        advice=Words(
+            "Light the face from the front, not from one side.", "얼굴을 한쪽이 아닌 앞에서 비추세요."
+        ),
+    ),
+    Component(
+        name="luminance_mean",
+        module=_LIGHT,
+        title=Words("Luminance mean", "평균 밝기"),
+        meaning=Words(
+            "whether the face is neither dark nor glaring on average", "얼굴의 평균 밝기가 적당한지"
+        ),
+        fault=Words("face too dark or too bright", "얼굴이 너무 어둡거나 밝음"),
+        advice=Words(
+            "Light the face evenly from the front, and expose for the face.",
+            "얼굴을 앞에서 고르게 비추고 얼굴에 노출을 맞추세요.",
+        ),
+    ),
+    Component(
+        name="luminance_variance",
+        module=_LIGHT,
+        title=Words("Luminance variance", "밝기 편차"),
+        meaning=Words("whether the contrast of the face is moderate", "얼굴의 명암 대비가 적당한지"),
+        fault=Words("contrast too low or too high", "대비가 너무 낮거나 높음"),
+        advice=Words(
+            "Use soft light from the front, and no filter that changes the contrast.",
+            "앞에서 부드럽게 비추고 대비를 바꾸는 필터를 쓰지 마세요.",
+        ),
+    ),
+    Component(
+        name="under_exposure_prevention",
+        module=_LIGHT,
+        title=Words("Under-exposure prevention", "노출 부족 방지"),
+        meaning=Words("how little of the face is nearly black", "얼굴에서 검게 묻힌 부분이 적은 정도"),
+        fault=Words("under-exposed", "노출 부족"),
+        advice=Words("Use more light, or a longer exposure.", "조명을 더 밝게 하거나 노출을 늘리세요."),
+    ),
+    Component(
+        name="over_exposure_prevention",
+        module=_LIGHT,
+        title=Words("Over-exposure prevention", "노출 과다 방지"),
+        meaning=Words("how little of the face is burnt out", "얼굴에서 하얗게 날아간 부분이 적은 정도"),
+        fault=Words("over-exposed", "노출 과다"),
+        advice=Words(
+            "Use softer light, or a shorter exposure.", "조명을 더 부드럽게 하거나 노출을 줄이세요."
+        ),
+    ),
+    Component(
+        name="dynamic_range",
+        module=_LIGHT,
+        title=Words("Dynamic range", "다이내믹 레인지"),
+        meaning=Words("how many levels of brightness the face uses", "얼굴에 쓰인 밝기 단계의 다양함"),
+        fault=Words("few levels of brightness", "밝기 단계가 적음"),
+        advice=Words(
+            "Light the face evenly from the front, and expose for the face.",
+            "얼굴을 앞에서 고르게 비추고 얼굴에 노출을 맞추세요.",
+        ),
+    ),
+    Component(
+        name="natural_colour",
+        module=_LIGHT,
+        title=Words("Natural colour", "자연스러운 색"),
+        meaning=Words("whether the cheeks have the colour of skin", "뺨이 피부색인지"),
+        fault=Words("unnatural colour", "부자연스러운 색"),
+        advice=Words(
+            "Set the white balance to the light, and leave out coloured light and filters.",
+            "화이트 밸런스를 조명에 맞추고 색 조명과 필터를 쓰지 마세요.",
+        ),
+    ),
+    Component(
+        name="single_face_present",
+        module=_GEOMETRY,
+        title=Words("Single face present", "단일 얼굴"),
+        meaning=Words(
+            "how much the largest face outweighs every other one",
+            "가장 큰 얼굴이 다른 얼굴보다 두드러진 정도",
+        ),
+        fault=Words("another face present", "다른 얼굴이 있음"),
+        advice=Words("Use a photo that shows one person.", "한 사람만 나온 사진을 사용하세요."),
+    ),
+    Component(
+        name="inter_eye_distance",
+        module=_GEOMETRY,
+        title=Words("Inter-eye distance", "눈 사이 거리"),
+        meaning=Words("whether there are enough pixels between the eyes", "두 눈 사이의 픽셀이 충분한지"),
+        fault=Words("too few pixels between the eyes", "눈 사이 픽셀 부족"),
+        advice=Words(
+            "Move closer, or use a photo of higher resolution.",
+            "더 가까이서 찍거나 해상도가 더 높은 사진을 사용하세요.",
+        ),
+    ),
+    Component(
+        name="head_size",
+        module=_GEOMETRY,
+        title=Words("Head size", "머리 크기"),
+        meaning=Words(
+            "whether the head fills the usual part of a portrait", "머리가 인물 사진에 알맞은 크기인지"
+        ),
+        fault=Words("head too large or too small", "머리가 너무 크거나 작음"),
+        advice=Words(
+            "Frame the photo so that the head is about half as high as the photo.",
+            "머리 높이가 사진 높이의 절반쯤 되게 찍으세요.",
+        ),
+    ),
+    Component(
+        name="leftward_crop",
+        module=_GEOMETRY,
+        title=Words("Leftward crop of the face image", "왼쪽 여백"),
+        meaning=Words("how much room is left of the face", "얼굴 왼쪽 여백"),
+        fault=Words("cut off at the left", "왼쪽이 잘림"),
+        advice=Words(
+            "Leave more room around the face, or use the uncropped photo.",
+            "얼굴 둘레에 여백을 더 두거나 자르지 않은 사진을 사용하세요.",
+        ),
+    ),
+    Component(
+        name="rightward_crop",
+        module=_GEOMETRY,
+        title=Words("Rightward crop of the face image", "오른쪽 여백"),
+        meaning=Words("how much room is right of the face", "얼굴 오른쪽 여백"),
+        fault=Words("cut off at the right", "오른쪽이 잘림"),
+        advice=Words(
+            "Leave more room around the face, or use the uncropped photo.",
+            "얼굴 둘레에 여백을 더 두거나 자르지 않은 사진을 사용하세요.",
+        ),
+    ),
+    Component(
+        name="margin_above",
+        module=_GEOMETRY,
+        title=Words("Margin above of the face image", "위쪽 여백"),
+        meaning=Words("how much room is above the face", "얼굴 위쪽 여백"),
+        fault=Words("cut off at the top", "위쪽이 잘림"),
+        advice=Words(
+            "Leave more room around the face, or use the uncropped photo.",
+            "얼굴 둘레에 여백을 더 두거나 자르지 않은 사진을 사용하세요.",
+        ),
+    ),
+    Component(
+        name="margin_below",
+        module=_GEOMETRY,
+        title=Words("Margin below of the face image", "아래쪽 여백"),
+        meaning=Words("how much room is below the face", "얼굴 아래쪽 여백"),
+        fault=Words("cut off at the bottom", "아래쪽이 잘림"),
+        advice=Words(
+            "Leave more room around the face, or use the uncropped photo.",
+            "얼굴 둘레에 여백을 더 두거나 자르지 않은 사진을 사용하세요.",
+        ),
+    ),
+    Component(
+        name="head_pose_yaw",
+        module=_GEOMETRY,
+        title=Words("Head pose yaw", "고개 방향(좌우)"),
+        meaning=Words("how frontal the head is, to the side", "고개가 좌우로 정면인 정도"),
+        fault=Words("head turned", "고개를 돌림"),
+        advice=Words("Face the camera.", "얼굴을 카메라 정면으로 향하세요."),
+    ),
+    Component(
+        name="head_pose_pitch",
+        module=_GEOMETRY,
+        title=Words("Head pose pitch", "고개 방향(상하)"),
+        meaning=Words("how frontal the head is, up and down", "고개가 상하로 정면인 정도"),
+        fault=Words("head raised or lowered", "고개를 들거나 숙임"),
+        advice=Words("Face the camera.", "얼굴을 카메라 정면으로 향하세요."),
+    ),
+    Component(
+        name="head_pose_roll",
+        module=_GEOMETRY,
+        title=Words("Head pose roll", "고개 기울기"),
+        meaning=Words("how upright the head is", "고개가 똑바른 정도"),
+        fault=Words("head tilted", "고개를 기울임"),
+        advice=Words("Hold the head, or the camera, upright.", "고개나 카메라를 똑바로 세우세요."),
+    ),
+)
+"""Those of the standard for which a formula is enough, as OFIQ computes them."""
 
 GATED = tuple(row for row in MEASURES if row.gate is not None)
 WEIGHTED = tuple(row for row in MEASURES if row.weight is not None)

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
+from faceqa.errors import MeasureError
 from faceqa.languages import Language
-from faceqa.measures.registry import GATED, SCORE, WEIGHTED
-from faceqa.types import Assessment, Measures, Verdict
+from faceqa.measures.registry import COMPONENTS, GATED, SCORE, WEIGHTED
+from faceqa.types import Assessment, Measures, Reason, Verdict
 from faceqa.verdict.policy import Policy
 from faceqa.verdict.reasons import gate_reason, in_language, plain_reason
 
@@ -39,6 +40,9 @@ def judge(measures: Measures | None, policy: Policy, language: Language = "en") 
 
     Returns:
         The verdict. A value that equals its threshold passes.
+
+    Raises:
+        MeasureError: when the policy asks for a quality component that was not measured.
     """
     if measures is None:
         return Verdict("reject", None, (plain_reason("no_face", language),))
@@ -49,12 +53,33 @@ def judge(measures: Measures | None, policy: Policy, language: Language = "en") 
         for row in GATED
         if row.gate is not None and row.name in limits and not row.passes(taken[row.name], limits[row.name])
     )
+    failed += _below_minimums(measures, policy, language)
     if failed:
         return Verdict("reject", None, failed)
     score = cafi(measures, policy)
     if score < policy.cafi_threshold:
         return Verdict("reject", score, (gate_reason("low_cafi", score, policy.cafi_threshold, language),))
     return Verdict("accept", score)
+
+
+def _below_minimums(measures: Measures, policy: Policy, language: Language) -> tuple[Reason, ...]:
+    """A reason for each quality component that is below the policy's minimum, or could not be assessed."""
+    missing = [name for name in policy.minimums if name not in measures.components]
+    if missing:
+        raise MeasureError("bad_measure", f"The measures lack the quality components {', '.join(missing)}.")
+    asked = [
+        (row, measures.components[row.name], policy.minimums[row.name])
+        for row in COMPONENTS
+        if row.name in policy.minimums
+    ]
+    below = [
+        gate_reason(row.reason, value, limit, language)
+        for row, value, limit in asked
+        if value is not None and value < limit
+    ]
+    if any(value is None for _, value, _ in asked):
+        below.append(plain_reason("component_failed", language))
+    return tuple(below)
 
 
 def rejudge(assessment: Assessment, policy: Policy, language: Language = "en") -> Assessment:

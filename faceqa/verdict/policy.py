@@ -9,7 +9,16 @@ from typing import Any
 
 from faceqa.errors import PolicyError
 from faceqa.languages import Words
-from faceqa.measures.registry import GATED, SCORE, WEIGHTED, Gate, Measure, Weight, replacements
+from faceqa.measures.registry import (
+    COMPONENTS,
+    GATED,
+    SCORE,
+    WEIGHTED,
+    Gate,
+    Measure,
+    Weight,
+    replacements,
+)
 
 MOST_WEIGHT = 100.0
 
@@ -58,9 +67,15 @@ SETTINGS: tuple[Setting, ...] = (
 OF_A_FACE: tuple[Setting, ...] = tuple(one for one in SETTINGS if one.measure.module is not None)
 """The settings that rule a single face; the others belong to data sets."""
 
+COMPONENT_NAMES = tuple(row.name for row in COMPONENTS)
+"""What `Policy.minimums` may name."""
+
 _Settings: Any = make_dataclass(
     "_Settings",
-    [(setting.name, float, field(default=setting.default)) for setting in SETTINGS],
+    [
+        *((setting.name, float, field(default=setting.default)) for setting in SETTINGS),
+        ("minimums", Mapping[str, float], field(default_factory=dict, hash=False)),
+    ],
     namespace={"__post_init__": lambda self: None},  # `__init__` calls that of the class below
     frozen=True,
     kw_only=True,
@@ -68,7 +83,7 @@ _Settings: Any = make_dataclass(
 
 
 class Policy(_Settings):
-    """What is asked of a face; its fields are those of `SETTINGS`.
+    """What is asked of a face; its fields are those of `SETTINGS`, and `minimums`.
 
     The default is *fair*: each gate asks for what its own measure is about, and stands where good pictures of
     every group of people pass (benchmarks/gates.py). SER-FIQ only filters, the score is DBCNN on the masked
@@ -86,9 +101,11 @@ class Policy(_Settings):
         ser_fiq_weight: Weight of 100 x SER-FIQ in CAFI, in [0, 100].
         dbcnn_weight: Weight of DBCNN in CAFI, in [0, 100]. Only the ratio of the weights matters; one of them
             must be above 0.
+        minimums: The lowest values of quality components that pass, by the names of `registry.COMPONENTS`, in
+            [0, 100]. By default none: the components only inform.
 
     Raises:
-        PolicyError: when a value is out of its range.
+        PolicyError: when a value is out of its range, or there is no such quality component.
     """
 
     def __post_init__(self) -> None:
@@ -100,6 +117,17 @@ class Policy(_Settings):
                 )
         if not any(getattr(self, setting.name) for setting in SETTINGS if setting.is_weight):
             raise PolicyError("bad_policy", "One of the weights of CAFI must be above 0.")
+        object.__setattr__(self, "minimums", dict(self.minimums))
+        for name, value in self.minimums.items():
+            if name not in COMPONENT_NAMES:
+                raise PolicyError(
+                    "bad_policy",
+                    f"There is no quality component {name!r}. There are {', '.join(COMPONENT_NAMES)}.",
+                )
+            if not 0 <= value <= 100:
+                raise PolicyError(
+                    "bad_policy", f"The minimum of {name} must lie between 0 and 100, not {value}."
+                )
 
     def limits(self, taken: Collection[str]) -> dict[str, float]:
         """The limits of the gates and of the score that rule where these measures were taken, by measure.

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from faceqa.languages import Language, Words
-from faceqa.measures.registry import GATED, SCORE, ReasonWords
+from faceqa.measures.registry import COMPONENTS, GATED, SCORE, ReasonWords
 from faceqa.types import Reason
 
 _OF_GATES = {row.gate.reason: row.gate.words for row in (*GATED, SCORE) if row.gate is not None}
+
+_OF_COMPONENTS = {row.reason: row.words for row in COMPONENTS}
 
 _OF_IMAGES = {
     "no_face": ReasonWords(
@@ -40,6 +42,14 @@ _OF_IMAGES = {
         Words("A measure could not be taken of this face.", "이 얼굴을 측정하지 못했습니다."),
         Words("Try another picture of it.", "다른 사진으로 다시 시도하세요."),
     ),
+    "component_failed": ReasonWords(
+        Words("component not assessed", "품질 항목 측정 불가"),
+        Words(
+            "A quality component that the policy asks for could not be assessed.",
+            "기준에 있는 품질 항목을 측정하지 못했습니다.",
+        ),
+        Words("Use a picture in which the face is seen.", "얼굴이 잘 보이는 사진을 사용하세요."),
+    ),
 }
 
 _OF_DATA_SETS = {
@@ -56,7 +66,7 @@ _OF_DATA_SETS = {
     ),
 }
 
-WORDINGS: Mapping[str, ReasonWords] = {**_OF_GATES, **_OF_IMAGES, **_OF_DATA_SETS}
+WORDINGS: Mapping[str, ReasonWords] = {**_OF_GATES, **_OF_COMPONENTS, **_OF_IMAGES, **_OF_DATA_SETS}
 """What is said of each reason, by its code."""
 
 

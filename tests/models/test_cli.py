@@ -186,6 +186,9 @@ def test_a_zip_is_scored_like_a_folder(one_scorer, tmp_path, capsys):
     assert packed["ser_fiq"] == plain["ser_fiq"] and packed["cafi"] == plain["cafi"]
 
 
+MINIMUMS = {"head_size": 1, "dynamic_range": 50.5}
+
+
 @pytest.mark.parametrize(
     ("arguments", "policy"),
     [
@@ -194,6 +197,7 @@ def test_a_zip_is_scored_like_a_folder(one_scorer, tmp_path, capsys):
         (["--policy", "strict", "--max-occlusion", "0.3"], replace(PRESETS["strict"], max_occlusion=0.3)),
         (["--cafi-threshold", "42", "--ser-fiq-weight", "1"], Policy(cafi_threshold=42, ser_fiq_weight=1)),
         (["--min-face-size", "200"], Policy(min_face_size=200)),
+        (["--min", "head_size=1", "--min", "dynamic_range=50.5"], Policy(minimums=MINIMUMS)),
     ],
 )
 def test_the_policy_comes_from_the_preset_and_the_options(scorer, monkeypatch, arguments, policy):
@@ -209,7 +213,14 @@ def test_the_policy_comes_from_the_preset_and_the_options(scorer, monkeypatch, a
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--ser-fiq-threshold", "2"], ["--dbcnn-weight", "0"], ["--cafi-threshold", "nan"]]
+    "arguments",
+    [
+        ["--ser-fiq-threshold", "2"],
+        ["--dbcnn-weight", "0"],
+        ["--cafi-threshold", "nan"],
+        ["--min", "beauty=50"],
+        ["--min", "head_size=101"],
+    ],
 )
 def test_a_policy_out_of_range_is_a_usage_error(arguments, capsys):
     assert cli.main(["score", str(EXAMPLES), *arguments]) == 2

@@ -19,7 +19,7 @@ from PIL import Image
 import faceqa
 from faceqa import PRESETS, DeviceError, ImageError, NoFaceError, Policy, Pose, Scorer
 from faceqa.languages import LANGUAGES
-from faceqa.measures.registry import MEASURES, TAKEN
+from faceqa.measures.registry import COMPONENTS, MEASURES, TAKEN
 from faceqa.reading.image import NamedImage
 
 
@@ -118,9 +118,11 @@ def test_the_result_is_plain_json(assessed):
     assert hopper["face"].keys() == {"box", "confidence", "landmarks", "inter_eye_distance"}
     assert hopper["pose"].keys() == {"yaw", "pitch", "roll"}
     assert hopper["timings_ms"].keys() == {
-        *("decoding", "detection", "refinement", "alignment", "pose", "mask"),
+        *("decoding", "detection", "refinement", "alignment", "pose", "mask", "components"),
         *(row.name for row in TAKEN),
     }
+    assert list(hopper["components"]) == [row.name for row in COMPONENTS]
+    assert assessed["no_face"].to_dict()["components"] == {}
     assert hopper["models"].keys() == {"detection", "embedding", "face_mask", "iqa"}
     assert hopper["models"]["embedding"] == "sface-2021dec-int8"
 
@@ -167,6 +169,24 @@ def test_the_verdict_is_that_of_the_policy(scorer, assessed):
     assert [reason.code for reason in result.reasons] == ["low_cafi"]
     assert result.cafi == result.dbcnn
     assert scorer.rejudge(result, scorer.policy) == assessed["hopper_mask"]
+
+
+def test_components_tell_what_was_done_to_a_photo(assessed):
+    """The examples are one portrait, spoilt in one way each (examples/make.py)."""
+    sharp, dark, two = (assessed[name].components for name in ("hopper", "hopper_dark", "two_faces"))
+    assert all(isinstance(value, int) and 0 <= value <= 100 for value in sharp.values())
+    assert sharp["under_exposure_prevention"] == 100 and dark["under_exposure_prevention"] < 20
+    assert dark["luminance_mean"] < 20 < 80 < sharp["luminance_mean"]
+    assert dark["dynamic_range"] < 60 < 85 < sharp["dynamic_range"]
+    assert (sharp["single_face_present"], two["single_face_present"] < 90) == (100, True)
+    assert assessed["hopper_mask"].components["natural_colour"] < 20 < sharp["natural_colour"]
+
+
+def test_a_minimum_rejects_the_face_that_falls_short(scorer, assessed):
+    policy = Policy(minimums={"single_face_present": 90})
+    codes = [reason.code for reason in scorer.rejudge(assessed["two_faces"], policy).reasons]
+    assert codes == ["low_single_face_present"]
+    assert scorer.rejudge(assessed["hopper"], policy).verdict == "accept"
 
 
 @pytest.mark.parametrize("policy", [Policy(), Policy(ser_fiq_weight=1, cafi_threshold=80)])

@@ -1,6 +1,7 @@
 """Tables that are judged again: CSV, Parquet, and many files as one."""
 
 import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow
@@ -8,7 +9,8 @@ import pytest
 from pyarrow import parquet
 
 from faceqa import cli
-from faceqa.curation.table import Row, own_schema, parquet_writer, read_csv, read_parquet, write_csv
+from faceqa.curation.table import NAMES, Row, own_schema, parquet_writer, read_csv, read_parquet, write_csv
+from faceqa.measures.registry import COMPONENTS
 
 MANY = 25_000
 
@@ -92,3 +94,24 @@ def test_what_is_no_parquet_table_is_refused(tmp_path, content, capsys):
 def test_a_folder_without_tables_is_refused(tmp_path, capsys):
     assert cli.main(["rejudge", str(tmp_path)]) == 2
     assert "neither a run nor tables" in capsys.readouterr().err
+
+
+def test_a_minimum_judges_a_table_again(tmp_path):
+    path = tmp_path / "scores.csv"
+    components = dict.fromkeys((row.name for row in COMPONENTS), 60)
+    rows = [
+        replace(face(number), components={**components, "dynamic_range": 40 + number}) for number in (0, 9)
+    ]
+    write_csv(rows, path)
+    assert cli.main(["rejudge", str(path), "--cafi-threshold", "0", "--min", "dynamic_range=49"]) == 0
+    below, above = read_csv(path)
+    assert (below.reasons, above.verdict) == (("low_dynamic_range",), "accept")
+
+
+def test_a_minimum_leaves_a_table_without_components_as_it_was(tmp_path, capsys):
+    path = tmp_path / "scores.csv"
+    write_csv([face(0)], path, [name for name in NAMES if not name.startswith("component_")])
+    before = path.read_bytes()
+    assert cli.main(["rejudge", str(path), "--min", "dynamic_range=49"]) == 2
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+    assert "lack the quality components dynamic_range" in capsys.readouterr().err

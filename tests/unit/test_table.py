@@ -19,7 +19,7 @@ from faceqa.curation.table import (
     read_csv,
     write_csv,
 )
-from faceqa.measures.registry import MEASURES
+from faceqa.measures.registry import COMPONENTS, MEASURES
 
 FACE = Face((10.04, 20.0, 130.06, 160.08), ((40, 60), (90, 60), (65, 90), (45, 120), (85, 120)), 0.94)
 GOOD = Assessment(
@@ -29,6 +29,7 @@ GOOD = Assessment(
     verdict="accept",
     cafi=65.04,
     scores={"face_size": 140.1, "yaw": -3.1, "ser_fiq": 0.7491, "occlusion": 0.0123, "dbcnn": 65.04},
+    components={row.name: None if row.name == "natural_colour" else 83 for row in COMPONENTS},
     pose=Pose(-3.1, 2.0, 0.4),
     face=FACE,
     face_index=0,
@@ -62,6 +63,33 @@ def test_every_measure_is_a_column_of_numbers():
     assert asked == {"dbcnn_unmasked", "ser_fiq_levelled"}
     assert not asked & NEEDED, "a table without what is taken on request is judged again, too"
     assert "yaw" in NEEDED and NAMES.count("yaw") == 1
+
+
+def test_every_component_is_a_column_of_whole_numbers():
+    assert all(KINDS[row.column] is int for row in COMPONENTS)
+    cells = ROWS[0].cells()
+    assert (cells["component_dynamic_range"], cells["component_natural_colour"]) == (83, None)
+    assert cells["component_inter_eye_distance"] == 83 and cells["inter_eye_distance"] == 50.0
+    assert ROWS[1].components == {} and ROWS[1].cells()["component_dynamic_range"] is None
+
+
+def test_a_minimum_is_judged_from_the_table_alone(tmp_path):
+    path = tmp_path / "scores.csv"
+    write_csv(ROWS, path)
+    good, without, _ = read_csv(path)
+    assert good.judged(Policy(minimums={"dynamic_range": 84})).reasons == ("low_dynamic_range",)
+    assert good.judged(Policy(minimums={"dynamic_range": 83})).verdict == "accept"
+    assert good.judged(Policy(minimums={"natural_colour": 0})).reasons == ("component_failed",)
+    assert without.judged(Policy(minimums={"dynamic_range": 84})) == without
+
+
+def test_a_table_without_components_cannot_be_judged_by_them(tmp_path):
+    path = tmp_path / "scores.csv"
+    write_csv(ROWS, path, [name for name in NAMES if not name.startswith("component_")])
+    good, *_ = read_csv(path)
+    assert good.components == {} and good.judged(Policy()).verdict == "accept"
+    with pytest.raises(MeasureError, match="lack the quality components dynamic_range"):
+        good.judged(Policy(minimums={"dynamic_range": 84}))
 
 
 def test_a_row_that_lacks_a_measure_cannot_be_judged():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from faceqa import PRESETS, Assessment, MeasureError, Measures, Policy, PolicyError, Reason, judge, rejudge
 from faceqa.languages import LANGUAGES
-from faceqa.measures.registry import GATED, JUDGED, MEASURES, SCORE, WEIGHTED
+from faceqa.measures.registry import COMPONENTS, GATED, JUDGED, MEASURES, SCORE, WEIGHTED
 from faceqa.verdict.judge import cafi
 from faceqa.verdict.policy import SETTINGS
 from faceqa.verdict.reasons import WORDINGS, gate_reason, in_language
@@ -367,6 +367,74 @@ def test_a_gate_on_request_rules_where_its_measure_was_taken(row):
 def test_the_policy_has_a_setting_for_every_gate_and_weight():
     gates = [row.gate.setting for row in (*GATED, SCORE) if row.gate]
     weights = [row.weight.setting for row in WEIGHTED if row.weight]
-    assert [setting.name for setting in SETTINGS] == gates + weights == list(asdict(Policy()))
+    assert [setting.name for setting in SETTINGS] == gates + weights
+    assert list(asdict(Policy())) == [*gates, *weights, "minimums"]
     with pytest.raises(TypeError):
         Policy(0.5)  # which setting that is would depend on the registry
+
+
+COMPONENTS_OF_A_FACE = {"illumination_uniformity": 48, "dynamic_range": 83, "natural_colour": None}
+
+
+def test_a_component_only_informs_until_the_policy_names_it():
+    face = replace(GOOD, components=COMPONENTS_OF_A_FACE)
+    assert judge(face, Policy()) == judge(GOOD, Policy())
+    kept = judge(face, Policy(minimums={"illumination_uniformity": 48, "dynamic_range": 50}))
+    assert kept == judge(GOOD, Policy())
+
+
+def test_a_component_below_its_minimum_is_a_reason():
+    face = replace(GOOD, components=COMPONENTS_OF_A_FACE, occlusion=0.9)
+    policy = Policy(minimums={"dynamic_range": 90, "illumination_uniformity": 50})
+    verdict = judge(face, policy)
+    assert (verdict.decision, verdict.cafi) == ("reject", None)
+    assert codes(verdict) == ["occluded", "low_illumination_uniformity", "low_dynamic_range"]
+    _, light, _ = verdict.reasons
+    assert light.message == "Illumination uniformity is 48 of 100; at least 50 is asked for."
+    assert light.values == {"value": 48, "limit": 50}
+    assert "48점" in in_language(light, "ko").message and "50점" in in_language(light, "ko").message
+
+
+def test_a_component_that_could_not_be_assessed_is_never_a_pass():
+    face = replace(GOOD, components=COMPONENTS_OF_A_FACE)
+    assert codes(judge(face, Policy(minimums={"natural_colour": 0}))) == ["component_failed"]
+
+
+def test_a_component_that_was_not_measured_is_an_error():
+    with pytest.raises(MeasureError, match="lack the quality components natural_colour"):
+        judge(GOOD, Policy(minimums={"natural_colour": 0}))
+
+
+@pytest.mark.parametrize(
+    ("minimums", "told"),
+    [
+        ({"beauty": 50}, "There is no quality component 'beauty'"),
+        ({"dynamic_range": 101}, "must lie between 0 and 100, not 101"),
+        ({"dynamic_range": -1}, "must lie between 0 and 100, not -1"),
+        ({"dynamic_range": math.nan}, "must lie between 0 and 100, not nan"),
+    ],
+)
+def test_a_minimum_out_of_range_is_refused(minimums, told):
+    with pytest.raises(PolicyError, match=told):
+        Policy(minimums=minimums)
+
+
+def test_policies_with_minimums_are_values():
+    asked = {"dynamic_range": 50.0}
+    policy = Policy(minimums=asked)
+    asked["dynamic_range"] = 0.0
+    assert policy == Policy(minimums={"dynamic_range": 50.0}) != Policy()
+    assert len({policy, Policy(minimums={"dynamic_range": 50.0})}) == 1
+    assert Policy(**asdict(policy)) == policy
+
+
+def test_a_component_out_of_its_range_is_refused():
+    with pytest.raises(MeasureError, match="dynamic_range must lie between 0 and 100"):
+        replace(GOOD, components={"dynamic_range": 100.5})
+
+
+@pytest.mark.parametrize("row", COMPONENTS, ids=lambda row: row.name)
+def test_every_component_has_words_in_each_language(row):
+    for words in (row.title, row.meaning, row.fault, row.advice):
+        assert len(words) == len(LANGUAGES) and all(words)
+        assert any("가" <= letter <= "힣" for letter in words.ko)
