@@ -20,6 +20,7 @@ from faceqa.errors import (
     MeasureError,
     NoFaceError,
     PolicyError,
+    RemoteError,
     TableError,
     WeightsError,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "PolicyError",
     "Pose",
     "Reason",
+    "RemoteError",
     "Scorer",
     "TableError",
     "Verdict",

@@ -22,6 +22,14 @@ class ImageError(FaceqaError):
     """
 
 
+class RemoteError(FaceqaError):
+    """An address cannot be read or written to.
+
+    `code` is one of `unreachable`, `not_found`, `not_allowed`, `refused`, `missing_package` and
+    `unknown_protocol`.
+    """
+
+
 class TableError(FaceqaError):
     """A file is no table of faceqa's. `code` is `bad_table`."""
 

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -20,6 +19,7 @@ from faceqa.measures.registry import SCORE, TAKEN, Measure
 from faceqa.types import Assessment, Pose
 
 if TYPE_CHECKING:
+    from faceqa.reading.sources import File
     from faceqa.scorer import Scorer
 
 WIDEST_NAME = 60
@@ -60,11 +60,11 @@ def add(commands: shared.Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carry the command out."""
     from faceqa.engines.base import CPU
-    from faceqa.reading.sources import count_images, named_images, source_files
+    from faceqa.reading.sources import count_images, files_of, named_images
     from faceqa.scorer import BATCH_SIZE
 
     sources, sampling = shared.sources(options), shared.sampling(options)
-    files = list(source_files(sources))
+    files = list(files_of(sources))
     if not files:
         nothing_in(sources)
         return USAGE
@@ -98,7 +98,7 @@ class _JsonLines:
 class _Table:
     """Prints its heading at once, then a line a face."""
 
-    def __init__(self, screen: Screen, files: Sequence[Path], unmasked: bool) -> None:
+    def __init__(self, screen: Screen, files: Sequence[File], unmasked: bool) -> None:
         self._screen, self._name_width = screen, _name_width(screen, files)
         self._columns = _columns(unmasked)
         cells = [padded("image", self._name_width), padded("verdict", len("verdict"))]
@@ -140,11 +140,11 @@ def _remark(result: Assessment) -> str:
     return ""
 
 
-def _name_width(screen: Screen, files: Sequence[Path]) -> int:
+def _name_width(screen: Screen, files: Sequence[File]) -> int:
     from faceqa.reading.image import IMAGE_SUFFIXES, shown
 
     widths = (
-        cell_len(printable(shown(file))) + (0 if file.suffix.lower() in IMAGE_SUFFIXES else NAME_INSIDE)
+        cell_len(printable(shown(str(file)))) + (0 if file.suffix.lower() in IMAGE_SUFFIXES else NAME_INSIDE)
         for file in files
     )
     widest = max(widths)

@@ -24,6 +24,7 @@ from faceqa.curation.settings import Selection, Settings
 from faceqa.curation.table import Row
 from faceqa.errors import CurationError
 from faceqa.languages import Language
+from faceqa.reading.remote import is_address
 from faceqa.reading.videos import Sampling
 from faceqa.verdict.policy import Policy
 
@@ -179,7 +180,7 @@ def curate(
     `summary.json`, `report.html`, and `scores.jsonl`, the journal.
 
     Args:
-        sources: Images, folders (recursive), zips and videos.
+        sources: Images, folders (recursive), zips and videos; by path or by address, see `reading.remote`.
         out: The folder to write to: new, empty, or that of an earlier run with the same settings.
         policy: What the verdicts go by; by default the default policy.
         keep_top: Of the accepted faces only so many, the best by CAFI.
@@ -211,12 +212,16 @@ def curate(
             such runner.
         WeightsError: when weights are missing or wrong.
         DeviceError: when there is no such device, or the engine cannot serve it, or not in this precision.
+        RemoteError: when the connection to an address stays lost; the same call goes on from there.
     """
     if runner not in RUNNERS:
         raise CurationError("unknown_runner", f"There is no runner '{runner}', only {', '.join(RUNNERS)}.")
     policy = policy or Policy()
     settings = Settings(
-        tuple(str(Path(source)) for source in sources),  # without a slash at the end
+        tuple(
+            str(source) if is_address(source) else str(Path(source))  # without a slash at the end
+            for source in sources
+        ),
         root=str(root),
         sampling=sampling or Sampling(),
         most=most,

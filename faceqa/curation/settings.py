@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any, Self
 
 from faceqa import weights
@@ -31,7 +30,7 @@ class Settings:
     """What the measures depend on: the first line of the journal. A run goes on only with the same.
 
     Attributes:
-        paths: Files, folders, zips and videos, as they were named.
+        paths: Files and folders, as they were named; addresses are among them.
         root: The folder that relative paths start from, which is left out of the images' names; by default
             the working folder.
         sampling: Of videos.
@@ -72,7 +71,7 @@ class Settings:
 
     def told(self) -> dict[str, Any]:
         """As `summary.json` tells them: every name is text, and nothing says where the files lie."""
-        known = {**asdict(self), "paths": [shown(Path(path)) for path in self.paths]}
+        known = {**asdict(self), "paths": [shown(path) for path in self.paths]}
         del known["root"], known["packages"]
         return known
 

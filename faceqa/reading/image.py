@@ -30,9 +30,12 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from faceqa.errors import ImageError
+from faceqa.errors import ImageError, RemoteError
+from faceqa.reading.remote import RemoteFile
 
-ImageSource = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray
+ImageSource = (
+    str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray | RemoteFile
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class NamedImage:
     source: ImageSource | ImageError
 
 
-def shown(path: Path) -> str:
+def shown(path: str | Path) -> str:
     """A path as text; bytes that are no UTF-8 become escapes, so that it can be printed and stays unique."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
@@ -126,7 +129,7 @@ def load(source: ImageSource, *, max_pixels: int = MAX_PIXELS, min_side: int = M
     Args:
         source: A path; the bytes of a file; a binary file object (read from its start, left open); a Pillow
             image (not changed); or an array (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA of bool,
-            uint8, uint16 or float.
+            uint8, uint16 or float; or a file at an address.
         max_pixels: Largest width x height, in px. A larger file is refused by its header, without decoding.
         min_side: Smallest width and height, in px.
 
@@ -136,6 +139,7 @@ def load(source: ImageSource, *, max_pixels: int = MAX_PIXELS, min_side: int = M
     Raises:
         ImageError: `unreadable_image`, `image_too_small` or `image_too_large`. No source, whatever its type,
             raises anything else, so that one bad image does not end a batch.
+        RemoteError: when the connection to an address stays lost.
     """
     bounds = _Bounds(max_pixels, min_side)
     try:
@@ -146,7 +150,7 @@ def load(source: ImageSource, *, max_pixels: int = MAX_PIXELS, min_side: int = M
             return _from_pillow(source)
         with _binary_file(source, bounds) as file:
             return _from_file(file, bounds)
-    except ImageError:
+    except (ImageError, RemoteError):
         raise
     except (MemoryError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large("The image exceeds the memory, or Pillow's own limit. Scale it down.") from error
@@ -197,6 +201,8 @@ def _binary_file(source: Any, bounds: _Bounds) -> Iterator[BinaryIO]:
     if isinstance(source, (str, os.PathLike)):
         with _open_path(source) as file:
             yield _rewound(file, bounds)
+    elif isinstance(source, RemoteFile):
+        yield _rewound(io.BytesIO(source.read(bounds.max_bytes)), bounds)
     elif isinstance(source, (bytes, bytearray, memoryview)):
         yield _rewound(io.BytesIO(source), bounds)
     elif isinstance(source, io.TextIOBase):

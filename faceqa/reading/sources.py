@@ -1,7 +1,7 @@
-"""Image, folder, zip or video -> named images, in an order that never changes.
+"""Image, folder, zip or video, here or at an address -> named images, in an order that never changes.
 
-Names are the path as it was given; what lies inside a file follows it: `album.zip/beach/1.jpg`, and for the
-frame of a video its time in seconds and its number, `clip.mp4#t=12.480&frame=312`.
+Names are the path or address as it was given; what lies inside a file follows it: `album.zip/beach/1.jpg`,
+and for the frame of a video its time in seconds and its number, `clip.mp4#t=12.480&frame=312`.
 
 What cannot be read is passed on as an image with the reason in its place, so that it shows up among the
 results.
@@ -11,17 +11,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeGuard
 
+from faceqa.errors import ImageError
 from faceqa.reading.archives import ZIP_SUFFIXES, member_count, members
 from faceqa.reading.image import IMAGE_SUFFIXES, NamedImage, shown
+from faceqa.reading.remote import RemoteFile, is_address, remote_files
 from faceqa.reading.videos import VIDEO_SUFFIXES, Sampling, frame_count, frames
 
-SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES | ZIP_SUFFIXES
+CONTAINERS = VIDEO_SUFFIXES | ZIP_SUFFIXES
+"""Suffixes of files that hold many images."""
+
+SUFFIXES = IMAGE_SUFFIXES | CONTAINERS
+
+File = Path | RemoteFile
 
 
 def named_images(
-    paths: Iterable[str | Path],
+    paths: Iterable[str | File],
     sampling: Sampling | None = None,
     wanted: Callable[[str], bool] = lambda name: True,
     leave_out: Path | None = None,
@@ -32,33 +41,49 @@ def named_images(
     A path that does not exist is passed on, so that it shows up as an error instead of being overlooked.
 
     Args:
-        paths: As the caller names them.
+        paths: Paths and addresses, as the caller names them.
         sampling: Of videos.
         wanted: By name, which images to read; the others are left out.
         leave_out: A folder that is not searched.
         root: The folder that relative paths start from, which the names leave out.
+
+    Raises:
+        RemoteError: when the connection to an address stays lost.
     """
-    for path in source_files([Path(root, path) for path in paths], leave_out):
-        name = shown(path.relative_to(root) if root and path.is_relative_to(root) else path)
-        if _is_file(path, ZIP_SUFFIXES):
-            yield from members(path, name, wanted)
-        elif _is_file(path, VIDEO_SUFFIXES):
-            yield from frames(path, name, sampling or Sampling(), wanted)
+    sampling = sampling or Sampling()
+    for file in files_of([_from(root, path) for path in paths], leave_out):
+        name = _name(file, root)
+        if file.suffix.lower() in CONTAINERS and (isinstance(file, RemoteFile) or file.is_file()):
+            yield from _contents(file, name, sampling, wanted)
         elif wanted(name):
-            yield NamedImage(name, path)
+            yield NamedImage(name, file)
 
 
-def count_images(paths: Iterable[str | Path], sampling: Sampling, leave_out: Path | None = None) -> int:
-    """About how many images `named_images` gives: near-identical frames are not known beforehand."""
+def count_images(paths: Iterable[str | File], sampling: Sampling, leave_out: Path | None = None) -> int:
+    """About how many images `named_images` gives.
+
+    Near-identical frames are not known beforehand, and a container at an address counts as one image.
+    """
     total = 0
-    for path in source_files(paths, leave_out):
-        if _is_file(path, ZIP_SUFFIXES):
-            total += member_count(path)
-        elif _is_file(path, VIDEO_SUFFIXES):
-            total += frame_count(path, sampling)
+    for file in files_of(paths, leave_out):
+        if _is_here(file, ZIP_SUFFIXES):
+            total += member_count(file)
+        elif _is_here(file, VIDEO_SUFFIXES):
+            total += frame_count(file, sampling)
         else:
             total += 1
     return total
+
+
+def files_of(paths: Iterable[str | File], leave_out: Path | None = None) -> Iterator[File]:
+    """As `source_files`, of paths and addresses."""
+    for path in paths:
+        if isinstance(path, RemoteFile):
+            yield path
+        elif is_address(path):
+            yield from remote_files(str(path), SUFFIXES)
+        else:
+            yield from source_files([path], leave_out)
 
 
 def source_files(paths: Iterable[str | Path], leave_out: Path | None = None) -> Iterator[Path]:
@@ -70,11 +95,6 @@ def source_files(paths: Iterable[str | Path], leave_out: Path | None = None) -> 
             yield path
 
 
-def _is_file(path: Path, suffixes: frozenset[str]) -> bool:
-    """Whether it is one of these; opening a pipe would wait for its writer."""
-    return path.suffix.lower() in suffixes and path.is_file()
-
-
 def _files_below(folder: Path, leave_out: Path | None) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
@@ -82,3 +102,34 @@ def _files_below(folder: Path, leave_out: Path | None) -> Iterator[Path]:
             continue
         if leave_out is None or leave_out not in Path(os.path.realpath(path)).parents:
             yield path
+
+
+def _from(root: str | Path, path: str | File) -> str | File:
+    return path if isinstance(path, RemoteFile) or is_address(path) else Path(root, path)
+
+
+def _name(file: File, root: str | Path) -> str:
+    if isinstance(file, RemoteFile):
+        return file.address
+    return shown(file.relative_to(root) if root and file.is_relative_to(root) else file)
+
+
+def _contents(
+    file: File, name: str, sampling: Sampling, wanted: Callable[[str], bool]
+) -> Iterator[NamedImage]:
+    """The images in a container; one at an address is copied to the disk first, and read from there."""
+    with ExitStack() as stack:
+        try:
+            path = stack.enter_context(file.copy()) if isinstance(file, RemoteFile) else file
+        except ImageError as error:
+            yield NamedImage(name, error)
+            return
+        if path.suffix.lower() in ZIP_SUFFIXES:
+            yield from members(path, name, wanted)
+        else:
+            yield from frames(path, name, sampling, wanted)
+
+
+def _is_here(file: File, suffixes: frozenset[str]) -> TypeGuard[Path]:
+    """Whether it is one of these on this machine; opening a pipe would wait for its writer."""
+    return isinstance(file, Path) and file.suffix.lower() in suffixes and file.is_file()
