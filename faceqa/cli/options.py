@@ -168,7 +168,7 @@ def minimum(text: str) -> tuple[str, float]:
     try:
         return name, float(value)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is not of the form natural_colour=50") from None
+        raise argparse.ArgumentTypeError(f"{text} is not of the form sharpness=50") from None
 
 
 def positive(text: str) -> float:

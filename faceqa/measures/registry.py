@@ -410,10 +410,22 @@ SCORE = Measure(
 )
 """The measure that the verdict itself makes of the others: their weighted mean."""
 
+_SHARPNESS = "faceqa.measures.components.sharpness"
 _LIGHT = "faceqa.measures.components.light"
 _GEOMETRY = "faceqa.measures.components.geometry"
 
 COMPONENTS: tuple[Component, ...] = (
+    Component(
+        name="sharpness",
+        module=_SHARPNESS,
+        title=Words("Sharpness", "선명도"),
+        meaning=Words("how much of the face's detail is fine detail", "얼굴의 세부가 얼마나 미세한지"),
+        fault=Words("not sharp", "선명하지 않음"),
+        advice=Words(
+            "Focus on the eyes, hold the camera still, and use a higher resolution.",
+            "눈에 초점을 맞추고 카메라를 고정하고 해상도를 높이세요.",
+        ),
+    ),
     Component(
         name="illumination_uniformity",
         module=_LIGHT,

@@ -11,7 +11,7 @@ from faceqa.faces.alignment import crop_face
 from faceqa.faces.pose import head_pose
 from faceqa.measures import components
 from faceqa.measures.batch import FaceBatch
-from faceqa.measures.components import geometry, light
+from faceqa.measures.components import geometry, light, sharpness
 from faceqa.measures.registry import COMPONENTS
 from faceqa.types import Face, Pose
 
@@ -166,6 +166,41 @@ def test_exposure_counts_the_pixels_of_the_face_that_is_seen(share, dark, bright
         assert of(one(crop, rows, seen))[name] == expected
 
 
+def detail_by_hand(crop, outline, side):
+    """Mean difference to the mean of the square around each pixel, by sums over shifted pictures."""
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(float)
+    reach = side // 2
+    padded = np.pad(grey, reach, mode="reflect")
+    around = sum(padded[y : y + SIDE, x : x + SIDE] for y in range(side) for x in range(side)) / side**2
+    return np.abs(grey - around)[outline >= 0.5].mean()
+
+
+def test_sharpness_is_the_ratio_of_two_mean_differences(hopper_batch):
+    crop, outline = hopper_batch.crops[0], oval()
+    expected = math.log2(detail_by_hand(crop, outline, 7) / detail_by_hand(crop, outline, 31))
+    assert sharpness.fineness(crop, outline) == pytest.approx(expected, abs=0.03)  # the box ends at the oval
+    assert sharpness.sharpness(-2.79) == 50 and round(sharpness.sharpness(-1.79)) == 95
+
+
+def test_blur_takes_sharpness_and_darkness_does_not(hopper_batch):
+    crop = hopper_batch.crops[0]
+    blurred = [cv2.GaussianBlur(crop, (0, 0), sigma) for sigma in (1, 2, 4, 8)]
+    falling = [of(one(picture))["sharpness"] for picture in (crop, *blurred)]
+    assert falling == sorted(falling, reverse=True) and falling[0] - falling[3] > 40
+    half = of(one(crop // 2))["sharpness"]
+    assert abs(half - falling[0]) <= 3
+
+
+def test_stripes_are_sharper_the_finer_they_are():
+    rows = np.ones((SIDE, SIDE), np.float32)
+    found = []
+    for period in (4, 16, 64):
+        crop = plain()
+        crop[:, np.arange(SIDE) % period < period // 2] = 60
+        found.append(of(one(cv2.GaussianBlur(crop, (0, 0), period / 8), rows))["sharpness"])
+    assert found == sorted(found, reverse=True) and found[0] == 100 and found[-1] < 20
+
+
 def test_cheeks_of_the_same_light_are_uniform_and_opposite_ones_are_not():
     assert of(one(plain()))["illumination_uniformity"] == 100
     halves = plain()
@@ -289,12 +324,15 @@ def test_what_cannot_be_assessed_is_nan():
     nothing = np.zeros((SIDE, SIDE), np.float32)
     eyes_in_one_place = Face(FACE.box, (EYES[0], EYES[0], *LANDMARKS[2:]), 0.9)
     assert missing(one(plain(), nothing)) == {
+        "sharpness",
         *("luminance_mean", "luminance_variance", "under_exposure_prevention", "over_exposure_prevention"),
         *("dynamic_range", "head_size", "margin_above", "margin_below"),
     }
-    assert missing(one(plain(), visible=nothing)) == {"under_exposure_prevention", "over_exposure_prevention"}
+    assert missing(one(plain(), visible=nothing)) == {
+        *("sharpness", "under_exposure_prevention", "over_exposure_prevention")
+    }
     assert missing(one(plain(), poses=(None,))) == {
-        *("inter_eye_distance", "head_pose_yaw", "head_pose_pitch", "head_pose_roll")
+        *("sharpness", "inter_eye_distance", "head_pose_yaw", "head_pose_pitch", "head_pose_roll")
     }
     assert {"leftward_crop", "rightward_crop"} <= missing(one(plain(), faces=(eyes_in_one_place,)))
 
@@ -313,4 +351,4 @@ def test_faces_that_are_measured_together_keep_their_values(hopper_batch):
     }
     found = components.load()(FaceBatch(**together))
     for name, value in of(hopper_batch).items():
-        assert found[name].tolist() == [value, of(other)[name]]
+        assert found[name].tolist() == pytest.approx([value, of(other)[name]], abs=0, nan_ok=True)

@@ -4,7 +4,7 @@ Formulas and mappings to 0-100 are those of OFIQ 1.0.3 (github.com/BSI-OFIQ/OFIQ
 reference implementation of the standard. What differs is what they are computed on: OFIQ aligns a face in
 616 x 616 px by 98 landmarks, with 113 px between the eyes, and takes the landmarks' hull for the face, brows
 to chin. Here it is the 384 x 384 px crop, in which about 110 px lie between the eyes, and the outline of
-`faces.mask`, hairline to chin. Each function says the rest.
+`faces.mask`, hairline to chin. Each function says the rest. Sharpness alone has a mapping of our own.
 
 Of the standard's components these need a network or landmarks of eyes, mouth and jaw, and are left out:
 background uniformity, compression artifacts, expression neutrality, eyes visible, eyes open, mouth closed,
