@@ -6,6 +6,7 @@ GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where it listens; by default on th
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import tempfile
@@ -18,7 +19,6 @@ from typing import Any
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before Gradio is imported: it asks once
 
 import gradio as gr
-from gradio.i18n import I18nData
 
 from demo import curate
 from demo.about import about_tab
@@ -28,8 +28,10 @@ from demo.files import ASSETS, asset
 from demo.limits import LOOKED_THROUGH_EVERY, MOST_MEGABYTES_A_FILE, UPLOADS_KEPT
 from demo.live import live_tab
 from demo.page import app_options
-from demo.photo import EXAMPLES, photo_tab
-from demo.wording import DEFAULT, page_translations, say, say_html, text, translated
+from demo.photo import EXAMPLES, PhotoTab, photo_tab
+from demo.policy import SILENT, PolicyPanel, policy_panel, preset_of, values_in
+from demo.visits import Visits
+from demo.wording import DEFAULT, page_translations, say, say_html, text
 from demo.zerogpu import IS_HERE as ON_ZEROGPU
 from faceqa import Scorer
 from faceqa.curation.report import figures
@@ -68,9 +70,10 @@ def build(scorer: Scorer, lent: Scorer | None = None) -> gr.Blocks:
         fill_width=True,
     ) as demo:
         endpoints(scorer)  # first: their names are theirs alone
-        notes = gr.HTML(say_html("notes", _notes), visible="hidden", elem_id="notes")
+        key = gr.Textbox(visible=False)
+        asked = gr.Textbox(visible=False)
         with gr.Row(elem_classes="header"):
-            brand = gr.HTML(say_html("brand", _brand), elem_id="brand")
+            gr.HTML(say_html("brand", _brand), elem_id="brand")
             with gr.Row(elem_classes="switches"):
                 language = gr.Radio(
                     [("English", "en"), ("한국어", "ko")],
@@ -80,16 +83,61 @@ def build(scorer: Scorer, lent: Scorer | None = None) -> gr.Blocks:
                     container=False,
                     elem_id="language",
                 )
-                theme = gr.HTML(say_html("theme", _theme), js_on_load=asset("theme.js"), elem_id="theme")
+                gr.HTML(say_html("theme", _theme), js_on_load=asset("theme.js"), elem_id="theme")
+        visits = Visits(lambda visit: curate.delete(visit.curated))
+        visits.sweep_now_and_then()
+        policy = policy_panel((key, language))
         with gr.Tabs(elem_id="tabs") as tabs:
-            photo = photo_tab(lent or scorer, language)
-            live_tab(scorer, language, photo, tabs)
-            compare_tab(scorer, language, photo)
-            curate.curate_tab(lent or scorer, language)
-            about_tab(language)
-
-        _speak_both_languages(demo, language, {brand: _brand, theme: _theme, notes: _notes})
+            photo = photo_tab(lent or scorer, scorer, visits, policy)
+            live_tab(scorer, visits, policy, photo, tabs)
+            compare_tab(scorer, visits, policy)
+            curate.curate_tab(lent or scorer, visits, policy)
+            about_tab()
+        notes = gr.HTML(
+            say_html("notes", _notes), js_on_load=asset("toasts.js"), visible="hidden", elem_id="notes"
+        )
+        policy.connect()
+        _open(demo, policy, photo, tabs, asked)
+        notes.submit(_refused(photo), [*policy.visit, *policy.sliders], list(photo.outputs), **SILENT)
+        gr.on(
+            [tab.select for tab in tabs.children],
+            None,
+            js=asset("tab_in_address.js"),
+            api_visibility="private",
+        )
+        language.input(None, language, js=asset("switch_language.js"), api_visibility="private")
     return demo
+
+
+def _open(demo: gr.Blocks, policy: PolicyPanel, photo: PhotoTab, tabs: gr.Tabs, asked: gr.Textbox) -> None:
+    """When the page opens: what the address asks for, and what the visit showed before a reload."""
+    key, language = policy.visit
+    known = [str(tab.id) for tab in tabs.children if isinstance(tab, gr.Tab)]
+
+    def opened(key: str, language: Language, asked: str) -> list[Any]:
+        address = json.loads(asked)
+        values = values_in(address)
+        tab = gr.Tabs(selected=address["tab"]) if address.get("tab") in known else gr.skip()
+        preset = preset_of(language, *values)
+        return [key, language, tab, *values, *preset, *photo.opened(key, language, *values)]
+
+    demo.load(
+        opened,
+        [key, language, asked],
+        [key, language, tabs, *policy.sliders, policy.presets, policy.note, *photo.outputs],
+        js=asset("open.js"),
+        **SILENT,
+    )
+
+
+def _refused(photo: PhotoTab) -> Callable[..., list[Any]]:
+    """A file that the page itself refused takes the place of the photo that was shown."""
+
+    def refused(event: gr.EventData, key: str, language: Language, *values: float) -> list[Any]:
+        said = next((note for note in TOASTS.values() if note == event.note), "failed")
+        return photo.refused(text(said, language), key, language, *values)
+
+    return refused
 
 
 def serve(demo: gr.Blocks, **options: Any) -> None:
@@ -138,10 +186,7 @@ def launch_options() -> dict[str, Any]:
 
 
 def _head() -> str:
-    return (
-        f"<style>{asset('frame.css')}</style><script>{asset('toasts.js')}</script>"
-        f"<script>{figures.SCRIPT}</script>"
-    )
+    return f"<style>{asset('frame.css')}</style><script>{figures.SCRIPT}</script>"
 
 
 def _brand(language: Language) -> str:
@@ -155,35 +200,10 @@ def _theme(language: Language) -> str:
 
 
 def _notes(language: Language) -> str:
-    return "".join(f'<span data-toast="{said}">{text(key, language)}</span>' for said, key in TOASTS.items())
-
-
-def _speak_both_languages(
-    demo: gr.Blocks, language: gr.Radio, own: dict[gr.HTML, Callable[[Language], str]]
-) -> None:
-    """The browser opens the page in its language; the switch writes every label anew."""
-    labels = translated(demo)
-    choices = [
-        block for block in demo.blocks.values() if isinstance(block, gr.Radio) and block is not language
-    ]
-    named = [
-        [(name.key, value) for name, value in block.choices if isinstance(name, I18nData)]
-        for block in choices
-    ]
-
-    def relabel(chosen: Language) -> list[object]:
-        changed: list[dict[str, Any]] = [{name: text(key, chosen)} for _, name, key in labels]
-        renamed = [gr.update(**change) for change in changed]
-        chosen_from = [
-            gr.update(choices=[(text(key, chosen), value) for key, value in keys]) for keys in named
-        ]
-        return [*renamed, *chosen_from, *(html(chosen) for html in own.values())]
-
-    silent: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
-    demo.load(None, None, language, js="() => document.documentElement.lang", api_visibility="private")
-    # A component may come twice here, with its label and with its choices.
-    language.input(relabel, language, [*(block for block, _, _ in labels), *choices, *own], **silent)
-    language.input(None, language, js=asset("remember_language.js"), api_visibility="private")
+    return "".join(
+        f'<span data-toast="{said}" data-note="{key}">{text(key, language)}</span>'
+        for said, key in TOASTS.items()
+    )
 
 
 @contextmanager

@@ -28,30 +28,18 @@ curl -s {address}gradio_api/call/assess/$ID
 """
 
 
-def about_tab(language: gr.Radio) -> None:
-    """Build the tab.
-
-    Args:
-        language: The switch in the header.
-    """
+def about_tab() -> None:
+    """Build the tab."""
     with gr.Tab(say("tab.about"), id="about", elem_id="tab-about") as tab, gr.Column(elem_classes="about"):
         gr.Markdown(say("about.numbers"))
         gr.Markdown(say("about.not"))
         gr.Markdown(say("about.models"))
-        models = gr.HTML(say_html("models", _models), elem_id="models")
+        gr.HTML(say_html("models", _models), elem_id="models")
         gr.Markdown(say("about.cards"))
         gr.Markdown(say("about.privacy"))
         gr.Markdown(say("about.api"))
         code = gr.Code(_api_example("http://127.0.0.1:7860/"), language="shell", show_label=False)
     tab.select(_example, None, code, api_visibility="private", queue=False, show_progress="hidden")
-    language.input(
-        _models,
-        language,
-        models,
-        api_visibility="private",
-        queue=False,
-        show_progress="hidden",
-    )
 
 
 def _example(request: gr.Request) -> str:

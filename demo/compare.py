@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -12,22 +12,26 @@ from typing import Any
 import gradio as gr
 
 from demo import draw, pieces, plots
-from demo.limits import SECONDS_KEPT
-from demo.photo import EXAMPLES, MODEL_QUEUE, Held, PhotoTab
-from demo.policy import policy_of
+from demo.photo import EXAMPLES, MODEL_QUEUE
+from demo.policy import SILENT, PolicyPanel, policy_of
+from demo.visits import Visits
 from demo.wording import error_message, say, say_html, text, words
 from faceqa import Assessment, Policy, Scorer
 from faceqa.evaluation import stress
 from faceqa.languages import Language
-from faceqa.measures.registry import SCORE, TAKEN, Measure
+from faceqa.measures.registry import SCORE, TAKEN, WEIGHTED, Measure
 from faceqa.verdict.judge import cafi
 
 FEWEST, MOST = 2, 6
 
 EXAMPLE_NAMES = ("hopper", "hopper_360p", "hopper_blur", "hopper_dark", "hopper_mask")
 
-ROWS: tuple[Measure, ...] = (*TAKEN, SCORE)
-"""Of the table, below the pictures."""
+ROWS: tuple[Measure, ...] = (
+    *(row for row in TAKEN if row.weight is None),
+    *(row for row in TAKEN if row.weight is not None),
+    SCORE,
+)
+"""Of the table, below the pictures: the parts of the score stand right above it."""
 
 PICTURE_SIDE = 240
 
@@ -55,19 +59,17 @@ class Climbed:
     steps: tuple[Shown, ...]
 
 
-def compare_tab(scorer: Scorer, language: gr.Radio, photo: PhotoTab) -> None:
+def compare_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel) -> None:
     """Build the tab.
 
     Args:
         scorer: Assesses the photos.
-        language: The switch in the header.
-        photo: Its photo goes through the stress test, its thresholds count here, too.
+        visits: Keeps what is shown; the photo of the Photo tab goes through the stress test.
+        policy: What the verdicts go by.
     """
     with gr.Tab(say("tab.compare"), id="compare", elem_id="tab-compare") as tab:
-        gr.Markdown(say("compare.table"), elem_classes="heading")
+        gr.HTML(say_html("compare.table", partial(pieces.heading, "compare.table")))
         gr.Markdown(say("compare.intro"), elem_classes="quiet intro")
-        compared = gr.State((), time_to_live=SECONDS_KEPT)
-        climbed = gr.State(None, time_to_live=SECONDS_KEPT)
         with gr.Row(elem_classes="compare-input"):
             files = gr.File(
                 file_count="multiple",
@@ -84,7 +86,7 @@ def compare_tab(scorer: Scorer, language: gr.Radio, photo: PhotoTab) -> None:
             elem_id="compare-table",
             min_height=120,
         )
-        gr.Markdown(say("stress"), elem_classes="heading")
+        gr.HTML(say_html("stress", partial(pieces.heading, "stress")))
         gr.Markdown(say("stress.intro"), elem_classes="quiet intro")
         with gr.Row(elem_classes="stress-input"):
             kind = gr.Radio(
@@ -102,78 +104,79 @@ def compare_tab(scorer: Scorer, language: gr.Radio, photo: PhotoTab) -> None:
         )
         curve = gr.Plot(show_label=False, container=False, elem_id="stress-curve")
 
-    settings = [language, *photo.policy.sliders]
+    settings = [*policy.visit, *policy.sliders]
 
-    def compare(paths: Sequence[str] | None, language: Language, *values: float) -> Iterator[list[Any]]:
+    def compare(paths: Sequence[str] | None, key: str, language: Language, *values: float) -> Iterator[str]:
         named = [(path, Path(path).name) for path in paths or ()]
         if FEWEST <= len(named) <= MOST:
-            yield from row_by_row(named, language, *values)
+            yield from row_by_row(named, key, language, *values)
         else:
-            yield [_message(text("compare.count", language, count=len(named))), ()]
+            visits.of(key).compared = ()
+            yield _message(text("compare.count", language, count=len(named)))
 
-    def compare_examples(language: Language, *values: float) -> Iterator[list[Any]]:
+    def compare_examples(key: str, language: Language, *values: float) -> Iterator[str]:
         examples = [
             (str(EXAMPLES / f"{name}.jpg"), text(f"example.{name}", language)) for name in EXAMPLE_NAMES
         ]
-        yield from row_by_row(examples, language, *values)
+        yield from row_by_row(examples, key, language, *values)
 
     def row_by_row(
-        named: Sequence[tuple[str, str]], language: Language, *values: float
-    ) -> Iterator[list[Any]]:
-        policy = policy_of(values)
-        shown: tuple[Shown, ...] = ()
+        named: Sequence[tuple[str, str]], key: str, language: Language, *values: float
+    ) -> Iterator[str]:
+        policy, visit = policy_of(values), visits.of(key)
+        visit.compared = ()
         try:
             for path, name in named:
-                shown = (*shown, assessed(scorer, path, name))
-                yield [side_by_side(shown, policy, scorer, language), shown]
+                visit.compared = (*visit.compared, assessed(scorer, path, name))
+                yield side_by_side(visit.compared, policy, scorer, language)
         except Exception as error:
-            yield [_message(error_message(error, language)), ()]
+            yield _message(error_message(error, language))
 
-    def stress_test(held: Held | None, kind: str, language: Language, *values: float) -> Iterator[list[Any]]:
-        policy = policy_of(values)
-        source = held.source if held else str(EXAMPLES / "hopper.jpg")
+    def stress_test(kind: str, key: str, language: Language, *values: float) -> Iterator[list[Any]]:
+        policy, visit = policy_of(values), visits.of(key)
+        visit.climbed = None
         try:
-            seen = scorer.inspect(source)
+            seen = scorer.inspect(visit.held.source if visit.held else str(EXAMPLES / "hopper.jpg"))
             if seen.photo is None or seen.assessment.face is None:
-                yield [_message(text("stress.no_face", language)), None, None]
+                yield [_message(text("stress.no_face", language)), None]
                 return
-            steps: tuple[Shown, ...] = ()
+            climbed: tuple[Shown, ...] = ()
             for step in stress.climb(kind, seen.photo, seen.assessment.face):
-                assessment = scorer.assess(step.picture, step.level, unmasked=False)
-                picture = draw.thumbnail(step.picture, step.face, PICTURE_SIDE)
-                steps = (*steps, Shown(step.level, draw.data_url(draw.jpeg(picture)), assessment))
-                yield _climbed(Climbed(kind, steps), policy, scorer, language)
+                climbed = (*climbed, stressed(scorer, step))
+                visit.climbed = Climbed(kind, climbed)
+                yield _climbed(visit.climbed, policy, scorer, language)
         except Exception as error:
-            yield [_message(error_message(error, language)), None, None]
+            yield [_message(error_message(error, language)), None]
 
-    def again(
-        compared: tuple[Shown, ...], climbed: Climbed | None, language: Language, *values: float
-    ) -> list[Any]:
-        policy = policy_of(values)
-        return [
-            side_by_side(compared, policy, scorer, language),
-            *_climbed(climbed, policy, scorer, language)[:2],
-        ]
+    def another_kind(key: str, language: Language) -> list[Any]:
+        visits.of(key).climbed = None
+        return _climbed(None, Policy(), scorer, language)
+
+    def judge(key: str, language: Language, *values: float) -> list[Any]:
+        visit, policy = visits.of(key), policy_of(values)
+        table = side_by_side(visit.compared, policy, scorer, language)
+        return [table, *_climbed(visit.climbed, policy, scorer, language)]
 
     runs: dict[str, Any] = {
         "concurrency_id": MODEL_QUEUE,
         "show_progress": "minimal",
         "api_visibility": "private",
     }
-    run.click(compare, [files, *settings], [table, compared], show_progress_on=[table], **runs)
-    examples.click(compare_examples, settings, [table, compared], show_progress_on=[table], **runs)
-    climb.click(
-        stress_test, [photo.held, kind, *settings], [steps, curve, climbed], show_progress_on=[steps], **runs
-    )
-    gr.on(
-        [tab.select, language.input],
-        again,
-        [compared, climbed, *settings],
-        [table, steps, curve],
-        show_progress="hidden",
-        queue=False,
-        api_visibility="private",
-    )
+    run.click(compare, [files, *settings], table, show_progress_on=[table], **runs)
+    examples.click(compare_examples, settings, table, show_progress_on=[table], **runs)
+    climb.click(stress_test, [kind, *settings], [steps, curve], show_progress_on=[steps], **runs)
+    kind.input(another_kind, [*policy.visit], [steps, curve], **SILENT)
+    policy.rules(tab, judge, [table, steps, curve])
+
+
+def stressed(scorer: Scorer, step: stress.Step) -> Shown:
+    """A step of the ladder. The gate for the face's size looks at the detail that is left, not at the px."""
+    result = scorer.assess(step.picture, step.level, unmasked=False)
+    size = result.face_size
+    if size is not None:
+        result = replace(result, scores={**result.scores, "face_size": round(size / step.reduction, 1)})
+    picture = draw.thumbnail(step.picture, step.face, PICTURE_SIDE)
+    return Shown(step.level, draw.data_url(draw.jpeg(picture)), result)
 
 
 def assessed(scorer: Scorer, path: str, name: str) -> Shown:
@@ -193,7 +196,7 @@ def side_by_side(shown: Sequence[Shown], policy: Policy, scorer: Scorer, languag
     rows = [
         ("picture-cell", text("compare.image", language), [_pictured(item) for item in shown]),
         *(
-            ("", row.title.in_language(language), [_cell(row, item, language) for item in judged])
+            ("", _row_title(row, policy, language), [_cell(row, item, language) for item in judged])
             for row in ROWS
         ),
         ("verdict-cell", text("compare.verdict", language), [_verdict(item, language) for item in judged]),
@@ -217,18 +220,33 @@ def side_by_side(shown: Sequence[Shown], policy: Policy, scorer: Scorer, languag
     return f'<div class="compare" role="table" style="{size}">{body}{marks}</div>'
 
 
+def _row_title(row: Measure, policy: Policy, language: Language) -> str:
+    """A measure's name, with its weight in the score; DBCNN says that it looks at the face alone."""
+    title = row.title.in_language(language)
+    if row.name == "dbcnn":
+        title = text("compare.face_alone", language, title=title)
+    if row.weight is None:
+        return title
+    total = sum(getattr(policy, part.weight.setting) for part in WEIGHTED if part.weight)
+    return f"{title} {plots.TIMES} {getattr(policy, row.weight.setting) / total:.0%}"
+
+
 def _column_class(score: float | None, best: float | None) -> str:
     return "best-column" if score is not None and score == best else ""
 
 
 def _pictured(item: Shown) -> str:
-    picture = f'<img src="{item.picture}" alt="">' if item.picture else pieces.icon("error")
+    mark = f'<div class="no-picture">{pieces.icon("error")}</div>'
+    picture = f'<img src="{item.picture}" alt="">' if item.picture else mark
     return f"{picture}<small>{escape(item.name)}</small>"
 
 
 def _verdict(item: Assessment, language: Language) -> str:
-    why = f"<small>{escape(item.reasons[0].message)}</small>" if item.reasons else ""
-    return pieces.small_badge(item.verdict, language) + why
+    return pieces.small_badge(item.verdict, language) + _first_reason(item)
+
+
+def _first_reason(item: Assessment) -> str:
+    return f"<small>{escape(item.reasons[0].message)}</small>" if item.reasons else ""
 
 
 def _cell(row: Measure, item: Assessment, language: Language) -> str:
@@ -241,9 +259,9 @@ def _message(sentence: str) -> str:
 
 
 def _climbed(climbed: Climbed | None, policy: Policy, scorer: Scorer, language: Language) -> list[Any]:
-    """The values of the steps, the curve and the state."""
+    """The values of the steps and the curve."""
     if climbed is None:
-        return [_steps(None, policy, scorer, language), None, None]
+        return [_steps(None, policy, scorer, language), None]
     judged = [scorer.rejudge(step.assessment, policy, language) for step in climbed.steps]
     faces = [item.measures for item in judged]
     curves: dict[str, list[float | None]] = {
@@ -258,7 +276,7 @@ def _climbed(climbed: Climbed | None, policy: Policy, scorer: Scorer, language: 
         language,
         words(language, level=f"unit.{climbed.kind}", score="stress.score"),
     )
-    return [_steps(climbed, policy, scorer, language), figure, climbed]
+    return [_steps(climbed, policy, scorer, language), figure]
 
 
 def _steps(climbed: Climbed | None, policy: Policy, scorer: Scorer, language: Language) -> str:
@@ -267,7 +285,8 @@ def _steps(climbed: Climbed | None, policy: Policy, scorer: Scorer, language: La
     cards = "".join(
         f'<figure><img src="{step.picture}" alt=""><figcaption><b>{escape(step.name)}</b>'
         f"{pieces.small_badge(item.verdict, language)}"
-        f"{''.join(_reading(row, item, language) for row in plots.CURVES)}</figcaption></figure>"
+        f"{''.join(_reading(row, item, language) for row in plots.CURVES)}"
+        f"{_first_reason(item)}</figcaption></figure>"
         for step in climbed.steps
         for item in [scorer.rejudge(step.assessment, policy, language)]
     )

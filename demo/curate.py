@@ -20,9 +20,10 @@ from typing import Any
 import gradio as gr
 
 from demo.files import asset
-from demo.limits import FRAMES_A_SECOND, MOST_IMAGES, MOST_MEGABYTES, MOST_MINUTES, SECONDS_KEPT
+from demo.limits import FRAMES_A_SECOND, MOST_IMAGES, MOST_MEGABYTES, MOST_MINUTES
 from demo.photo import EXAMPLES
-from demo.policy import policy_of, policy_panel
+from demo.policy import SILENT, PolicyPanel, policy_of
+from demo.visits import Visits
 from demo.wording import error_message, say, say_html, text
 from demo.zerogpu import BATCH_SECONDS, lend_gpu
 from faceqa import Policy, Scorer
@@ -75,12 +76,17 @@ class Curated:
     pictures: Mapping[Key, str]
 
 
-def curate_tab(scorer: Scorer, language: gr.Radio) -> None:
-    """Build the tab."""
+def curate_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel) -> None:
+    """Build the tab.
+
+    Args:
+        scorer: Assesses the data sets.
+        visits: Keeps them.
+        policy: What the verdicts go by.
+    """
     sweep()
-    with gr.Tab(say("tab.curate"), id="curate", elem_id="tab-curate"):
+    with gr.Tab(say("tab.curate"), id="curate", elem_id="tab-curate") as tab:
         gr.Markdown(say("curate.intro"), elem_classes="quiet intro")
-        curated_set = gr.State(None, time_to_live=SECONDS_KEPT, delete_callback=delete)
         with gr.Row(elem_classes="curate-input"):
             files = gr.File(
                 file_count="multiple", label=say("curate.files"), elem_id="curate-files", height=170, scale=3
@@ -90,54 +96,59 @@ def curate_tab(scorer: Scorer, language: gr.Radio) -> None:
                 cancel = gr.Button(say("curate.cancel"), elem_id="curate-cancel", interactive=False)
                 examples = gr.Button(say("curate.examples"), elem_id="curate-examples")
         progress = gr.HTML("", elem_id="curate-progress", min_height=70)
-        with gr.Row():
-            with gr.Column(scale=5, min_width=300):
-                count = gr.HTML(
-                    say_html("count", partial(_count, None, Policy())), elem_id="curate-count", min_height=110
-                )
-            with gr.Column(scale=6, min_width=320):
-                policy = policy_panel("curate-policy", language)
-        gr.Markdown(say("curate.downloads"), elem_classes="quiet note")
-        with gr.Row(elem_classes="curate-downloads"):
-            buttons = {
-                kind: gr.Button(say(f"curate.{kind}"), elem_id=f"curate-{kind}", min_width=160)
-                for kind in DOWNLOADS
-            }
-        figures = gr.HTML("", js_on_load=asset("figures.js"), elem_id="curate-figures")
-        kept = gr.HTML("", elem_id="curate-kept")
-        rejected = gr.HTML("", elem_id="curate-rejected")
+        with gr.Column(elem_id="curate-results") as results:
+            count = gr.HTML(
+                say_html("count", partial(_count, None, Policy())), elem_id="curate-count", min_height=110
+            )
+            gr.Markdown(say("curate.downloads"), elem_classes="quiet note")
+            with gr.Row(elem_classes="curate-downloads"):
+                buttons = {
+                    kind: gr.Button(say(f"curate.{kind}"), elem_id=f"curate-{kind}", min_width=160)
+                    for kind in DOWNLOADS
+                }
+            figures = gr.HTML("", js_on_load=asset("figures.js"), elem_id="curate-figures")
+            kept = gr.HTML("", elem_id="curate-kept")
+            rejected = gr.HTML("", elem_id="curate-rejected")
         made_files = {kind: gr.File(visible="hidden", elem_id=f"curate-{kind}-file") for kind in DOWNLOADS}
 
     judged = [count, figures, kept, rejected]
-    settings = [language, *policy.sliders]
+    settings = [*policy.visit, *policy.sliders]
+    fresh, stale = gr.update(elem_classes=[]), gr.update(elem_classes=["stale"])
 
     @lend_gpu(BATCH_SECONDS)
+    def assess_all(paths: Sequence[str]) -> Iterator[tuple[Curated | None, int, int, float]]:
+        yield from curated(scorer, paths)
+
     def curate(
-        paths: Sequence[str] | None, last: Curated | None, language: Language, *values: float
+        paths: Sequence[str] | None, key: str, language: Language, *values: float
     ) -> Iterator[list[Any]]:
         untouched = [gr.skip()] * (len(judged) + 1)
+        visit = visits.of(key)
         try:
             if problem := refused(paths or ()):
                 limits = {"images": MOST_IMAGES, "megabytes": MOST_MEGABYTES}
                 yield [_problem(text(problem, language, **limits)), *untouched]
                 return
-            for result, done, total, seconds in curated(scorer, paths or ()):
+            for result, done, total, seconds in assess_all(paths or ()):
                 progress = _progress(result is not None, done, total, seconds, language)
                 if result is None:
+                    visits.of(key)
                     yield [progress, *untouched]
                     continue
-                delete(last)
-                yield [progress, result, *rejudged(result, policy_of(values), language)]
+                delete(visit.curated)
+                visit.curated = result
+                yield [progress, fresh, *rejudged(result, policy_of(values), language)]
         except Exception as error:
             yield [_problem(error_message(error, language)), *untouched]
 
-    def curate_examples(last: Curated | None, language: Language, *values: float) -> Iterator[list[Any]]:
-        yield from curate([str(path) for path in sorted(EXAMPLES.glob("*.jpg"))], last, language, *values)
+    def curate_examples(key: str, language: Language, *values: float) -> Iterator[list[Any]]:
+        yield from curate([str(path) for path in sorted(EXAMPLES.glob("*.jpg"))], key, language, *values)
 
-    def judge(known: Curated | None, language: Language, *values: float) -> list[Any]:
-        return rejudged(known, policy_of(values), language)
+    def judge(key: str, language: Language, *values: float) -> list[Any]:
+        return rejudged(visits.of(key).curated, policy_of(values), language)
 
-    def make(kind: str, known: Curated | None, language: Language, *values: float) -> str | None:
+    def make(kind: str, key: str, language: Language, *values: float) -> str | None:
+        known = visits.of(key).curated
         if known is None:
             gr.Info(text("curate.no_run", language))
             return None
@@ -148,7 +159,8 @@ def curate_tab(scorer: Scorer, language: gr.Radio) -> None:
             return None
 
     def waiting(language: Language) -> list[Any]:
-        return [f'<p role="status">{text("curate.waiting", language)}</p>', gr.Button(interactive=True)]
+        said = f'<p role="status">{text("curate.waiting", language)}</p>'
+        return [said, gr.Button(interactive=True), stale]
 
     def cancelled(language: Language) -> list[Any]:
         return [_problem(text("curate.cancelled", language)), gr.Button(interactive=False)]
@@ -158,33 +170,32 @@ def curate_tab(scorer: Scorer, language: gr.Radio) -> None:
         "show_progress": "hidden",
         "api_visibility": "private",
     }
-    silent: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
-    gr.on([start.click, examples.click], waiting, language, [progress, cancel], **silent)
-    outputs = [progress, curated_set, *judged]
+    language = policy.visit[1]
+    gr.on([start.click, examples.click], waiting, language, [progress, cancel, results], **SILENT)
+    outputs = [progress, results, *judged]
     running = [
-        start.click(curate, [files, curated_set, *settings], outputs, **runs),
-        examples.click(curate_examples, [curated_set, *settings], outputs, **runs),
+        start.click(curate, [files, *settings], outputs, **runs),
+        examples.click(curate_examples, settings, outputs, **runs),
     ]
     for event in running:
-        event.then(lambda: gr.Button(interactive=False), None, cancel, **silent)
+        event.then(lambda: gr.Button(interactive=False), None, cancel, **SILENT)
     cancel.click(
         cancelled,
         language,
         [progress, cancel],
         cancels=running,  # type: ignore[arg-type]
-        **silent,
+        **SILENT,
     )
-    policy.on_change(judge, [curated_set, language], judged)
+    policy.rules(tab, judge, judged)
     for kind, button in buttons.items():
         button.click(
             partial(make, kind),
-            [curated_set, *settings],
+            settings,
             made_files[kind],
             concurrency_id="downloads",
             api_visibility="private",
             show_progress_on=[button],
         ).success(None, made_files[kind], js=asset("download.js"), api_visibility="private")
-    language.input(judge, [curated_set, *settings], judged, **silent)
 
 
 def refused(paths: Sequence[str]) -> str | None:

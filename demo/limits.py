@@ -26,3 +26,12 @@ MOST_STREAM_MINUTES = 10
 
 FRAMES_A_SECOND = 2
 """Of a video in a data set."""
+
+MOST_VISITS = 200
+"""Pages whose results are kept at the same time; beyond that the longest unused one is forgotten."""
+
+MOST_CAMERAS = 4
+"""Cameras that are judged at the same time; they share the processor."""
+
+MOST_KILOBYTES_A_FRAME = 2000
+"""Of a camera."""

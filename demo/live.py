@@ -1,40 +1,34 @@
-"""The Live tab: the camera's stream, judged frame by frame; the best frame is kept.
+"""The Live tab: the camera's frames, judged one by one; the best one is kept.
 
-Two frames are on the way, each on a core of its own: one is shown when the next has arrived.
+`assets/camera.js` opens the camera, sends a few frames at a time and shows each with its own verdict:
+what a visitor sees is the frame that was judged, so that no box trails behind its face.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import time
-from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from functools import partial
 from html import escape
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
 from demo import draw, pieces, plots
 from demo.files import asset
-from demo.limits import MOST_STREAM_MINUTES, SECONDS_KEPT
+from demo.limits import MOST_CAMERAS, MOST_KILOBYTES_A_FRAME
 from demo.photo import MODEL_QUEUE, PhotoTab
-from demo.policy import policy_of
-from demo.wording import say, say_html, text, words
-from faceqa import Assessment, Policy, Scorer
-from faceqa.languages import Language
+from demo.policy import PolicyPanel, policy_of
+from demo.visits import FORGOTTEN_AFTER, Camera, Visits
+from demo.wording import error_message, say, say_html, text, words
+from faceqa import Assessment, FaceqaError, Scorer
+from faceqa.languages import LANGUAGES, Language
 from faceqa.measures.registry import JUDGED, SCORE, TAKEN, Measure
+from faceqa.reading import image
 
 FRAME_SIZE = (640, 480)
 """px that the camera is asked for."""
-
-STREAM_EVERY = 0.15
-"""Seconds between two frames that the page sends. The server keeps only the latest that it was sent."""
-
-MOST_STREAMS = 4
-"""Cameras at the same time; they share the processor."""
 
 MEMORY = 60.0
 """Seconds that the chart shows."""
@@ -45,170 +39,146 @@ RATE_OVER = 5.0
 CHART_EVERY = 0.5
 """Seconds between two drawings of the chart."""
 
-FORGET_AFTER = 5.0
-"""Seconds after which a frame that nobody asked for is not shown any more: the camera was stopped."""
-
-CAMERA_PROBLEMS = ("refused", "missing", "busy", "lost", "insecure")
+CAMERA_PROBLEMS = ("refused", "missing", "busy", "lost", "insecure", "crowded", "unreachable")
 
 NUMBERS: tuple[Measure, ...] = (SCORE, *(row for row in JUDGED if row in TAKEN))
 """On the card of a frame."""
 
 
-@dataclass
-class Session:
-    """What the server knows of one camera; it changes with every frame.
-
-    Attributes:
-        frames: Of the last minute, oldest first: when it was judged, and its values by the names of
-            `plots.CURVES`.
-        best: The best frame's rank, its JPEG and its assessment.
-        coming: The frame on the way, RGB uint8 (H, W, 3), when it came, and what will be its assessment.
-        charted: When the chart was drawn.
-    """
-
-    frames: deque[tuple[float, dict[str, float | None]]] = field(default_factory=deque)
-    best: tuple[tuple[Any, ...], bytes, Assessment] | None = None
-    coming: tuple[np.ndarray, float, Future[Assessment]] | None = None
-    charted: float = 0.0
-
-
-def live_tab(scorer: Scorer, language: gr.Radio, photo: PhotoTab, tabs: gr.Tabs) -> None:
+def live_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel, photo: PhotoTab, tabs: gr.Tabs) -> None:
     """Build the tab.
 
     Args:
         scorer: Judges the frames.
-        language: The switch in the header.
-        photo: Receives the best frame; its thresholds count here, too.
+        visits: Keeps the last minute and the best frame.
+        policy: What the verdicts go by.
+        photo: Receives the best frame.
         tabs: To turn to the Photo tab.
     """
-    with gr.Tab(say("tab.live"), id="live", elem_id="tab-live"):
-        gr.Markdown(say("live.intro"), elem_classes="quiet intro")
-        session = gr.State(None, time_to_live=SECONDS_KEPT)
-        with gr.Row():
-            with gr.Column(scale=6, min_width=300):
-                problems = gr.HTML(
-                    say_html("problems", _problems), js_on_load=asset("camera.js"), elem_id="camera-problems"
-                )
-                with gr.Group(elem_classes="stage"):
-                    camera = gr.Image(
-                        sources=["webcam"],
-                        streaming=True,
-                        type="numpy",
-                        height=FRAME_SIZE[1],
-                        label=say("live.camera"),
-                        elem_id="cam",
-                        webcam_options=gr.WebcamOptions(
-                            mirror=True,
-                            constraints={"video": {"width": FRAME_SIZE[0], "height": FRAME_SIZE[1]}},
-                        ),
-                    )
-                    overlay = gr.HTML("", elem_id="overlay")
-            with gr.Column(scale=5, min_width=300):
-                card = gr.HTML(say_html("live.card", _idle_card), elem_id="live-card", min_height=250)
-                trace = gr.HTML(say_html("live.trace", _empty_trace), elem_id="live-trace", min_height=190)
-                best = gr.HTML(
-                    say_html("live.best", partial(_best, None)), elem_id="live-best", min_height=150
-                )
-                with gr.Row():
-                    send = gr.Button(say("live.send"), variant="primary", elem_id="live-send", scale=3)
-                    forget = gr.Button(say("live.forget"), elem_id="live-forget", scale=1, min_width=120)
 
-    settings = [language, *photo.policy.sliders]
+    def judge_frame(sent: dict[str, str]) -> dict[str, Any]:
+        """What the page shows of a frame: pieces of HTML by their places, or the name of a problem."""
+        language: Language = next((one for one in LANGUAGES if one == sent.get("language")), "en")
+        camera = visits.of(str(sent.get("key"))).camera
+        if time.monotonic() - camera.judged > FORGOTTEN_AFTER and visits.cameras() >= MOST_CAMERAS:
+            return {"problem": "crowded"}
+        camera.judged = time.monotonic()
+        try:
+            file = frame_in(sent)
+            frame = image.load(file)
+            result = scorer.assess(frame, "camera.jpg", unmasked=False)
+        except Exception as error:
+            return {"error": error_message(error, language)}
+        return shown(camera, file, frame.shape, scorer.rejudge(result, camera.policy, language), language)
 
-    def watch(
-        frame: np.ndarray | None, session: Session | None, language: Language, *values: float
-    ) -> list[Any]:
-        if frame is None:
-            return [gr.skip()] * 5
-        policy, session, now = policy_of(values), session or Session(), time.monotonic()
-        before = session.coming
-        session.coming = frame, now, scorer.submit(frame, "camera.jpg", unmasked=False)
-        if before is None or now - before[1] > FORGET_AFTER:
-            return [*[gr.skip()] * 4, session]
-        frame, _, assessment = before
-        result, now = scorer.rejudge(assessment.result(), policy, language), time.monotonic()
-        is_better = remember(session, frame, result, now)
-        chart_is_due = now - session.charted >= CHART_EVERY
-        if chart_is_due:
-            session.charted = now
-        return [
-            _overlay(result, frame.shape, language),
-            _card(result, session, language, now),
-            _trace(session, policy, language, now) if chart_is_due else gr.skip(),
-            _best(session.best, language) if is_better else gr.skip(),
-            session,
-        ]
+    with gr.Tab(say("tab.live"), id="live", elem_id="tab-live") as tab:
+        stage = gr.HTML(
+            say_html("live", _stage),
+            js_on_load=asset("camera.js"),
+            server_functions=[judge_frame],
+            elem_id="live",
+        )
 
-    def clear(language: Language, *values: float) -> list[Any]:
-        return [
-            "",
-            _idle_card(language),
-            _trace(Session(), policy_of(values), language, 0),
-            _best(None, language),
-            None,
-        ]
+    def judge(key: str, _language: Language, *values: float) -> list[Any]:
+        visits.of(key).camera.policy = policy_of(values)
+        return []
 
-    def show_best(session: Session | None, language: Language, *values: float) -> list[Any]:
-        if session is None or session.best is None:
+    def forget(key: str) -> None:
+        visit = visits.of(key)
+        visit.camera = Camera(policy=visit.camera.policy)
+
+    def show_best(key: str, language: Language, *values: float) -> list[Any]:
+        best = visits.of(key).camera.best
+        if best is None:
             gr.Info(text("live.none", language))
             return [gr.skip()] * (1 + len(photo.outputs))
-        return [gr.Tabs(selected="photo"), *photo.show(session.best[1], "best-frame.jpg", language, *values)]
+        return [gr.Tabs(selected="photo"), *photo.show(best[1], "best-frame.jpg", key, language, *values)]
 
-    camera.stream(
-        watch,
-        [camera, session, *settings],
-        [overlay, card, trace, best, session],
-        stream_every=STREAM_EVERY,
-        time_limit=60 * MOST_STREAM_MINUTES,
-        concurrency_id="live",
-        concurrency_limit=MOST_STREAMS,
-        show_progress="hidden",
-        api_visibility="private",
-    )
-    forget.click(
-        clear, settings, [overlay, card, trace, best, session], api_visibility="private", queue=False
-    )
-    send.click(
+    policy.rules(tab, judge, ())
+    stage.clear(forget, policy.visit[0], api_visibility="private", queue=False)
+    stage.submit(
         show_best,
-        [session, *settings],
+        [*policy.visit, *policy.sliders],
         [tabs, *photo.outputs],
         api_visibility="private",
         concurrency_id=MODEL_QUEUE,
     )
-    language.input(
-        lambda language, session: [
-            _problems(language),
-            _idle_card(language) if session is None else gr.skip(),
-            _best(session and session.best, language),
-        ],
-        [language, session],
-        [problems, card, best],
-        api_visibility="private",
-        queue=False,
-        show_progress="hidden",
-    )
 
 
-def remember(session: Session, frame: np.ndarray, result: Assessment, now: float) -> bool:
+def frame_in(sent: dict[str, str]) -> bytes:
+    """The JPEG of a frame as the page sends it.
+
+    Raises:
+        FaceqaError: when it is none, or too large.
+    """
+    encoded = str(sent.get("frame"))
+    if len(encoded) > 4 / 3 * 1000 * MOST_KILOBYTES_A_FRAME:
+        raise FaceqaError("image_too_large", "The camera's frame is too large.")
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except binascii.Error as error:
+        raise FaceqaError("unreadable_image", "The camera's frame cannot be read.") from error
+
+
+def shown(
+    camera: Camera, file: bytes, shape: Sequence[int], result: Assessment, language: Language
+) -> dict[str, Any]:
+    """Remember a frame; what the page shows of it, as HTML by the names of its places."""
+    now = time.monotonic()
+    is_better = remember(camera, file, result, now)
+    pieces_of_html = {
+        "overlay": _overlay(result, shape, language),
+        "card": _card(result, camera, language, now),
+    }
+    if now - camera.charted >= CHART_EVERY:
+        camera.charted = now
+        pieces_of_html["trace"] = _trace(camera, language, now)
+    if is_better:
+        pieces_of_html["best"] = _best(camera, language)
+    return pieces_of_html
+
+
+def remember(camera: Camera, file: bytes, result: Assessment, now: float) -> bool:
     """Add a frame to the last minute; whether it is the best so far."""
-    session.frames.append((now, {row.name: getattr(result, row.name) for row in plots.CURVES}))
-    while now - session.frames[0][0] > MEMORY:
-        session.frames.popleft()
+    camera.frames.append((now, {row.name: getattr(result, row.name) for row in plots.CURVES}))
+    while now - camera.frames[0][0] > MEMORY:
+        camera.frames.popleft()
     if result.measures is None:
         return False
     parts = (getattr(result, row.name) for row in plots.CURVES if row is not SCORE)
     rank = (result.verdict == "accept", result.cafi is not None, result.cafi or 0.0, *parts)
-    if session.best is not None and rank <= session.best[0]:
+    if camera.best is not None and rank <= camera.best[0]:
         return False
-    session.best = (rank, draw.jpeg(frame, 95), result)
+    camera.best = (rank, file, result)
     return True
 
 
-def _problems(language: Language) -> str:
-    return "".join(
+def _stage(language: Language) -> str:
+    """The whole tab before the camera starts; `assets/camera.js` fills the places in."""
+    problems = "".join(
         f'<p class="problem" role="alert" data-problem="{problem}" hidden>'
         f"{text(f'camera.{problem}', language)}</p>"
         for problem in CAMERA_PROBLEMS
+    )
+    width, height = FRAME_SIZE
+    return (
+        f'<p class="quiet intro">{text("live.intro", language)}</p>'
+        f'<div class="live-columns"><div class="live-camera">{problems}'
+        f'<div class="stage"><canvas width="{width}" height="{height}" role="img" '
+        f'aria-label="{text("live.camera", language)}"></canvas>'
+        f'<div data-place="overlay"></div><p class="stage-idle">{text("live.idle", language)}</p></div>'
+        f'<p class="stage-buttons"><button type="button" class="button primary" data-do="start">'
+        f"● {text('live.start', language)}</button>"
+        f'<button type="button" class="button stop" data-do="stop" hidden>'
+        f"■ {text('live.stop', language)}</button>"
+        f"</p></div>"
+        f'<div class="live-results"><div data-place="card">{_idle_card(language)}</div>'
+        f'<div data-place="trace">{_trace(Camera(), language, 0)}</div>'
+        f'<div data-place="best">{_best(Camera(), language)}</div>'
+        f'<p class="stage-buttons"><button type="button" class="button primary" data-do="send">'
+        f"{text('live.send', language)}</button>"
+        f'<button type="button" class="button" data-do="forget">{text("live.forget", language)}</button></p>'
+        f"</div></div>"
     )
 
 
@@ -235,8 +205,8 @@ def _idle_card(language: Language) -> str:
     return f'<section class="card live idle"><p class="live-word">{text("live.idle", language)}</p></section>'
 
 
-def _card(result: Assessment, session: Session, language: Language, now: float) -> str:
-    recent = [when for when, _ in session.frames if now - when <= RATE_OVER]
+def _card(result: Assessment, camera: Camera, language: Language, now: float) -> str:
+    recent = [when for when, _ in camera.frames if now - when <= RATE_OVER]
     rate = (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
     numbers = "".join(
         f"<div><dt>{row.title.in_language(language)}</dt>"
@@ -253,26 +223,22 @@ def _card(result: Assessment, session: Session, language: Language, now: float) 
     )
 
 
-def _trace(session: Session, policy: Policy, language: Language, now: float) -> str:
+def _trace(camera: Camera, language: Language, now: float) -> str:
     return plots.live_trace(
-        [now - when for when, _ in session.frames],
-        {row.name: [values[row.name] for _, values in session.frames] for row in plots.CURVES},
-        policy,
+        [now - when for when, _ in camera.frames],
+        {row.name: [values[row.name] for _, values in camera.frames] for row in plots.CURVES},
+        camera.policy,
         language,
         words(language, title="live.trace", now="live.now", ago="live.ago"),
         MEMORY,
     )
 
 
-def _empty_trace(language: Language) -> str:
-    return _trace(Session(), Policy(), language, 0)
-
-
-def _best(best: tuple[tuple[Any, ...], bytes, Assessment] | None, language: Language) -> str:
-    heading = f'<p class="heading">{text("live.best", language)}</p>'
-    if best is None:
+def _best(camera: Camera, language: Language) -> str:
+    heading = pieces.heading("live.best", language)
+    if camera.best is None:
         return f'{heading}<p class="quiet">{text("live.best.idle", language)}</p>'
-    _, file, result = best
+    _, file, result = camera.best
     numbers = "<br>".join(
         f"{row.title.in_language(language)} <b>{row.text(getattr(result, row.name), language)}</b>"
         for row in reversed(plots.CURVES)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,16 @@ import gradio as gr
 
 from demo import draw, pieces, plots
 from demo.files import asset
-from demo.limits import SECONDS_KEPT
-from demo.policy import PolicyPanel, policy_of, policy_panel
-from demo.wording import error_message, say, say_html, words
+from demo.policy import PolicyPanel, policy_of
+from demo.visits import Visits
+from demo.wording import error_message, say, say_html
 from demo.zerogpu import PHOTO_SECONDS, lend_gpu
 from faceqa import Assessment, Inspection, Policy, Scorer
 from faceqa.languages import Language
+from faceqa.measures.registry import SCORE, WEIGHTED
 from faceqa.reading import image
+from faceqa.verdict.judge import cafi
+from faceqa.verdict.percentiles import PERCENTILE_POPULATION, Calibration
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -26,6 +29,9 @@ EXAMPLE_NAMES = (
     *("hopper", "hopper_360p", "hopper_mask", "hopper_blur"),
     *("collins", "two_faces", "hopper_dark", "no_face"),
 )
+
+FIRST = EXAMPLE_NAMES[0]
+"""The example that a visitor finds judged."""
 
 EXAMPLE_SIDE = 280
 """px of the longer side of an example's thumbnail."""
@@ -37,11 +43,11 @@ SHOWN_BY_BROWSERS = frozenset(
 PREVIEW_SIDE = 1280
 """px of the picture that stands in for a file which browsers cannot show."""
 
-MOST_FACES = 12
-"""Faces that are offered to choose from."""
-
-CARD_HEIGHT = 344
+CARD_HEIGHT = 430
 """px that the verdict takes with two reasons, so that nothing below it moves."""
+
+SPREAD_BINS = 25
+"""Bars of the reference photographs' scores, over the score's scale."""
 
 MODEL_QUEUE = "models"
 """All events that run networks wait in one line."""
@@ -49,46 +55,52 @@ MODEL_QUEUE = "models"
 
 @dataclass(frozen=True)
 class Held:
-    """What a visitor's page shows, kept so that sliders need no network.
+    """What the tab shows, kept so that sliders need no network.
 
     Attributes:
         source: The photo: its path, or the bytes of a file.
         name: As the visitor calls it.
         assessment: Of the chosen face, under the default policy.
-        pictures: Data URLs by name, see `pieces.step_picture`.
-        faces: Data URLs of the faces' thumbnails.
+        pictures: Data URLs by name, see `pieces.step_picture`; `whole` is the photo without marks.
+        faces: Every face of the photo; without scores until it is measured.
     """
 
     source: str | bytes
     name: str
     assessment: Assessment
     pictures: Mapping[str, str] = field(default_factory=dict)
-    faces: tuple[str, ...] = ()
+    faces: tuple[Assessment, ...] = ()
 
 
 @dataclass(frozen=True)
 class PhotoTab:
-    """The widgets that other parts of the page use."""
+    """The widgets that other parts of the page use.
 
-    held: gr.State
-    policy: PolicyPanel
+    Attributes:
+        outputs: What the tab shows.
+        show: `(source, name, visit's key, language, *slider values)` -> the values of `outputs`, for a photo
+            that does not come from the tab's own input.
+        opened: `(key, language, *slider values)` -> the same when the page opens: what the visit shows, or
+            the first example.
+        refused: `(sentence, key, language, *slider values)` -> the same for a file that never came.
+    """
+
     outputs: tuple[Any, ...]
-    assessed: Callable[..., list[Any]]
-
-    def show(self, source: str | bytes, name: str, language: Language, *values: float) -> list[Any]:
-        """Assess a photo that does not come from the tab's own input: the values of `outputs`."""
-        return self.assessed(source, name, 0, language, values, preview=True)
+    show: Callable[..., list[Any]]
+    opened: Callable[..., list[Any]]
+    refused: Callable[..., list[Any]]
 
 
-def photo_tab(scorer: Scorer, language: gr.Radio) -> PhotoTab:
+def photo_tab(scorer: Scorer, opening: Scorer, visits: Visits, policy: PolicyPanel) -> PhotoTab:
     """Build the tab.
 
     Args:
         scorer: Assesses the photos.
-        language: The switch in the header.
+        opening: Assesses the example that a visitor finds judged.
+        visits: Keeps what is shown.
+        policy: What the verdicts go by.
     """
-    with gr.Tab(say("tab.photo"), id="photo", elem_id="tab-photo"):
-        held = gr.State(None, time_to_live=SECONDS_KEPT)
+    with gr.Tab(say("tab.photo"), id="photo", elem_id="tab-photo") as tab:
         with gr.Row(elem_classes="first"):
             with gr.Column(scale=4, min_width=300):
                 photo = gr.Image(
@@ -110,10 +122,10 @@ def photo_tab(scorer: Scorer, language: gr.Radio) -> PhotoTab:
                 card = gr.HTML(
                     say_html("idle_card", pieces.idle_card), elem_id="verdict", min_height=CARD_HEIGHT
                 )
-                faces = gr.HTML("", js_on_load=asset("choice.js"), elem_id="faces")
-                policy = policy_panel("policy", language)
-                gr.Markdown(say("policy.note"), elem_classes="quiet note")
-        gr.Markdown(say("way"), elem_classes="heading")
+                with gr.Column(elem_id="group"):
+                    group = gr.HTML("", elem_id="group-photo")
+                    faces = gr.HTML("", js_on_load=asset("choice.js"), elem_id="faces")
+        gr.HTML(say_html("way", partial(pieces.heading, "way")))
         with gr.Row(elem_classes="steps"):
             pictures, numbers = [], []
             for step in pieces.STEPS:
@@ -130,22 +142,15 @@ def photo_tab(scorer: Scorer, language: gr.Radio) -> PhotoTab:
                         f"number.{step.name}", partial(pieces.step_number, step, None, Policy())
                     )
                     numbers.append(gr.HTML(number, elem_id=f"number-{step.name}"))
-        with gr.Row(elem_classes="last"):
-            with gr.Column(scale=3, min_width=300):
-                caption = gr.HTML(
-                    say_html("parts", partial(pieces.parts_caption, None, Policy())), elem_id="parts-caption"
-                )
-                parts = gr.Plot(show_label=False, elem_id="parts", container=False)
-            with gr.Column(scale=2, min_width=300):
-                gr.Markdown(say("downloads"), elem_classes="heading")
-                with gr.Column(elem_id="downloads", elem_classes="downloads", min_width=0):
-                    result_file = gr.HTML(say_html("downloads", partial(pieces.result_download, None)))
-                    picture_files = gr.HTML("")
-                with gr.Accordion(say("details"), open=False, elem_id="details-fold"):
-                    details = gr.HTML(say_html("details", partial(pieces.details, None)), elem_id="details")
+        gr.HTML(say_html("downloads.heading", partial(pieces.heading, "downloads")))
+        with gr.Column(elem_id="downloads", elem_classes="downloads", min_width=0):
+            result_file = gr.HTML(say_html("downloads", partial(pieces.result_download, None)))
+            picture_files = gr.HTML("")
+        with gr.Accordion(say("details"), open=False, elem_id="details-fold"):
+            details = gr.HTML(say_html("details", partial(pieces.details, None)), elem_id="details")
 
-    judged = (card, *numbers, caption, parts, result_file)
-    outputs = (held, photo, faces, details, picture_files, *pictures, *judged)
+    judged = (card, *numbers, faces, result_file)
+    outputs = (photo, group, details, picture_files, *pictures, *judged)
 
     @lend_gpu(PHOTO_SECONDS)
     def assessed(
@@ -158,57 +163,99 @@ def photo_tab(scorer: Scorer, language: gr.Radio) -> PhotoTab:
     ) -> list[Any]:
         return show(scorer, source, name, index, language, policy_of(values), preview)
 
-    built = PhotoTab(held, policy, outputs, assessed)
+    def shown(page: list[Any], key: str) -> list[Any]:
+        """The page, when the visit knows what it shows."""
+        visits.of(key).held, *rest = page
+        return rest
 
-    def assess(given: dict[str, Any] | None, language: Language, *values: float) -> list[Any]:
+    def nothing(key: str, language: Language, values: Sequence[float], why: str | None = None) -> list[Any]:
+        return shown(_page(scorer, None, policy_of(values), language, why), key)
+
+    def show_photo(source: str | bytes, name: str, key: str, language: Language, *values: float) -> list[Any]:
+        return shown(assessed(source, name, 0, language, values, preview=True), key)
+
+    def assess(given: dict[str, Any] | None, key: str, language: Language, *values: float) -> list[Any]:
         if given is None:
-            return _page(scorer, None, policy_of(values), language)
+            return nothing(key, language, values)
         path = given["path"]
         name = given["orig_name"] or Path(path).name
         unseen = Path(path).suffix.lower() not in SHOWN_BY_BROWSERS
-        return assessed(path, name, 0, language, values, preview=unseen)
+        return shown(assessed(path, name, 0, language, values, preview=unseen), key)
 
-    def example(event: gr.EventData, language: Language, *values: float) -> list[Any]:
+    def example(event: gr.EventData, key: str, language: Language, *values: float) -> list[Any]:
         if event.choice not in EXAMPLE_NAMES:
-            return _page(scorer, None, policy_of(values), language)
+            return nothing(key, language, values)
         path = EXAMPLES / f"{event.choice}.jpg"
-        return built.show(str(path), path.name, language, *values)
+        return show_photo(str(path), path.name, key, language, *values)
 
-    def choose(event: gr.EventData, held: Held | None, language: Language, *values: float) -> list[Any]:
+    def choose(event: gr.EventData, key: str, language: Language, *values: float) -> list[Any]:
+        held = visits.of(key).held
         if held is None:
-            return _page(scorer, None, policy_of(values), language)
-        return assessed(held.source, held.name, int(event.choice), language, values)
+            return nothing(key, language, values)
+        page = assessed(held.source, held.name, int(event.choice), language, values)
+        chosen: Held | None = page[0]
+        if chosen is None or len(chosen.faces) != len(held.faces):
+            return shown(page, key)
+        chosen = replace(chosen, faces=held.faces)
+        return shown(_page(scorer, chosen, policy_of(values), language), key)
 
-    def judge(held: Held | None, language: Language, *values: float) -> list[Any]:
-        return rejudged(scorer, held, policy_of(values), language)
+    @lend_gpu(PHOTO_SECONDS)
+    def every_face(source: str | bytes, name: str) -> list[Assessment]:
+        return scorer.assess_faces(source, name, unmasked=False)
 
-    def retell(held: Held | None, language: Language, *values: float) -> list[Any]:
-        buttons = pieces.example_buttons(EXAMPLE_THUMBNAILS, language)
-        return [buttons, *_page(scorer, held, policy_of(values), language)]
+    def measure_faces(key: str, language: Language, *values: float) -> Any:
+        """The verdict on every face, once the chosen one is shown."""
+        visit = visits.of(key)
+        held = visit.held
+        if held is None or len(held.faces) < 2 or all(face.scores for face in held.faces):
+            return gr.skip()
+        try:
+            measured = replace(held, faces=tuple(every_face(held.source, held.name)))
+        except Exception as error:
+            gr.Warning(error_message(error, language))
+            return gr.skip()
+        if visit.held is not held:
+            return gr.skip()
+        visit.held = measured
+        return _faces(scorer, measured, policy_of(values), language)
+
+    def judge(key: str, language: Language, *values: float) -> list[Any]:
+        return rejudged(scorer, visits.of(key).held, policy_of(values), language)
+
+    @lru_cache(maxsize=1)
+    def first() -> Held | None:
+        path = EXAMPLES / f"{FIRST}.jpg"
+        return show(opening, str(path), path.name, 0, "en", Policy())[0]
+
+    def opened(key: str, language: Language, *values: float) -> list[Any]:
+        held = visits.of(key).held or first()
+        return shown(_page(scorer, held, policy_of(values), language), key)
+
+    def refused(why: str, key: str, language: Language, *values: float) -> list[Any]:
+        return nothing(key, language, values, why)
 
     runs_networks: dict[str, Any] = {
         "concurrency_id": MODEL_QUEUE,
         "show_progress": "minimal",
-        "show_progress_on": [card],
+        "show_progress_on": [card, group, faces, *pictures, *numbers],
         "api_visibility": "private",
     }
-    settings = [language, *policy.sliders]
+    settings = [*policy.visit, *policy.sliders]
     # Not preprocessed, because only faceqa.reading decodes photos.
     shown_photo = photo.input(assess, [photo, *settings], list(outputs), preprocess=False, **runs_networks)
     shown_example = examples.click(example, settings, list(outputs), **runs_networks)
-    faces.click(choose, [held, *settings], list(outputs), **runs_networks)
-    policy.on_change(judge, [held, language], judged)
+    faces.click(choose, settings, list(outputs), **runs_networks)
     for events in (shown_photo, shown_example):
-        events.then(None, js=asset("show_verdict.js"), api_visibility="private")
-    language.input(
-        retell,
-        [held, *settings],
-        [examples, *outputs],
-        show_progress="hidden",
-        queue=False,
-        api_visibility="private",
-    )
-    return built
+        events.then(None, js=asset("show_verdict.js"), api_visibility="private").then(
+            measure_faces,
+            settings,
+            faces,
+            concurrency_id=MODEL_QUEUE,
+            api_visibility="private",
+            show_progress="hidden",
+        )
+    policy.rules(tab, judge, judged)
+    return PhotoTab(outputs, show_photo, opened, refused)
 
 
 def show(
@@ -233,7 +280,7 @@ def show(
     """
     try:
         seen = scorer.inspect(source, index, name)
-        held = Held(source, name, seen.assessment, _pictures(seen), _thumbnails(seen))
+        held = Held(source, name, seen.assessment, _pictures(seen), _unmeasured(seen))
         page = _page(scorer, held, policy, language)
         if preview and seen.photo is not None:
             page[1] = draw.reduced(seen.photo, PREVIEW_SIDE)
@@ -242,11 +289,14 @@ def show(
         return _page(scorer, None, policy, language, error_message(error, language))
 
 
-def _thumbnails(seen: Inspection) -> tuple[str, ...]:
-    if seen.photo is None:
-        return ()
-    faces = (draw.thumbnail(seen.photo, face) for face in seen.faces[:MOST_FACES])
-    return tuple(draw.data_url(draw.jpeg(face)) for face in faces)
+def _unmeasured(seen: Inspection) -> tuple[Assessment, ...]:
+    """Every face of a photo, of which only the chosen one was measured."""
+    chosen = seen.assessment
+    blank = replace(chosen, scores={}, cafi=None, reasons=(), pose=None)
+    return tuple(
+        chosen if index == chosen.face_index else replace(blank, face=face, face_index=index)
+        for index, face in enumerate(seen.faces)
+    )
 
 
 def _pictures(seen: Inspection) -> dict[str, str]:
@@ -265,6 +315,8 @@ def _pictures(seen: Inspection) -> dict[str, str]:
         "plain": of_face.crop,
         "masked": of_face.masked_face,
     }
+    if len(seen.faces) > 1:
+        jpegs["whole"] = draw.reduced(seen.photo, PREVIEW_SIDE)
     overlay = draw.mask_overlay(of_face.outline, of_face.visible)
     pngs = {"overlay": overlay, "masked_file": of_face.masked_face}
     return {
@@ -279,11 +331,10 @@ def _page(
     """The values of the tab's outputs."""
     assessment = held.assessment if held else None
     pictures = held.pictures if held else {}
-    chosen = (assessment.face_index or 0) if assessment else 0
     return [
         held,
         gr.skip(),
-        pieces.face_buttons(held.faces if held else (), chosen, language),
+        pieces.group_photo(pictures.get("whole", ""), language),
         pieces.details(assessment, language),
         pieces.picture_downloads(assessment, pictures, language),
         *(pieces.step_picture(step, pictures, language) for step in pieces.STEPS if step.picture),
@@ -300,18 +351,42 @@ def rejudged(
         assessment = None
     else:
         assessment = scorer.rejudge(held.assessment, policy, language)
-        card = pieces.verdict_card(assessment, language, _pass_rate(scorer, policy))
-    measures = assessment.measures if assessment else None
-    figure = None
-    if measures is not None:
-        figure = plots.contributions(measures, policy, language, words(language, "threshold"))
+        card = pieces.verdict_card(
+            assessment, policy, language, _pass_rate(scorer, policy), _spread(scorer, policy)
+        )
     return [
         card,
         *(pieces.step_number(step, assessment, policy, language) for step in pieces.STEPS),
-        pieces.parts_caption(assessment, policy, language),
-        figure,
+        _faces(scorer, held, policy, language),
         pieces.result_download(assessment, language),
     ]
+
+
+def _faces(scorer: Scorer, held: Held | None, policy: Policy, language: Language) -> str:
+    if held is None:
+        return ""
+    judged = [scorer.rejudge(face, policy, language) if face.scores else face for face in held.faces]
+    return pieces.face_buttons(judged, held.assessment.face_index or 0, language)
+
+
+def _spread(scorer: Scorer, policy: Policy) -> tuple[float, ...]:
+    """How the reference photographs' scores are spread over the scale: the share in each of `SPREAD_BINS`."""
+    if scorer.calibration is None:
+        return ()
+    return _spread_by_weights(
+        scorer.calibration, tuple(getattr(policy, row.weight.setting) for row in WEIGHTED if row.weight)
+    )
+
+
+@lru_cache(maxsize=64)
+def _spread_by_weights(calibration: Calibration, weights: tuple[float, ...]) -> tuple[float, ...]:
+    names = (row.weight.setting for row in WEIGHTED if row.weight)
+    policy = Policy(**dict(zip(names, weights, strict=True)))
+    faces = calibration.populations[PERCENTILE_POPULATION]
+    counts = [0] * SPREAD_BINS
+    for face in faces:
+        counts[min(int(SPREAD_BINS * plots.share_of(SCORE, cafi(face, policy))), SPREAD_BINS - 1)] += 1
+    return tuple(count / len(faces) for count in counts)
 
 
 def _pass_rate(scorer: Scorer, policy: Policy) -> float | None:

@@ -11,9 +11,8 @@ from urllib.parse import quote
 from demo import plots
 from demo.wording import text
 from faceqa.languages import Language
-from faceqa.measures.registry import SCORE, TAKEN, Measure
-from faceqa.types import Assessment, Decision, Face, Pose
-from faceqa.verdict.judge import cafi
+from faceqa.measures.registry import GATED, SCORE, TAKEN, Measure
+from faceqa.types import Assessment, Decision, Face, Pose, Reason
 from faceqa.verdict.policy import Policy
 
 
@@ -55,6 +54,9 @@ ICONS = {
     "idle": "M12 8v.5M12 11.5V17",
 }
 
+SCALE_EDGE = 60
+"""% of a scale, beyond which a label stands left of its mark."""
+
 FRONTAL_YAW = 12.0
 """Degrees up to which a head counts as facing the camera in the caption."""
 
@@ -65,6 +67,11 @@ def icon(name: str) -> str:
         f'<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="{ICONS[name]}" fill="none" '
         f'stroke-width="3" stroke-linecap="round" stroke-linejoin="round"/></svg>'
     )
+
+
+def heading(key: str, language: Language) -> str:
+    """The heading of a part of a tab."""
+    return f'<h2 class="heading">{text(key, language)}</h2>'
 
 
 def idle_card(language: Language) -> str:
@@ -80,25 +87,72 @@ def message_card(sentence: str, language: Language) -> str:
     return _card("error", f"<h2>{text('error', language)}</h2><p>{escape(sentence)}</p>")
 
 
-def verdict_card(assessment: Assessment, language: Language, pass_rate: float | None = None) -> str:
+def verdict_card(
+    assessment: Assessment,
+    policy: Policy,
+    language: Language,
+    pass_rate: float | None = None,
+    spread: Sequence[float] = (),
+) -> str:
     """The answer, to be read from the back of a room.
 
     Args:
         assessment: With its reasons in `language`.
+        policy: That its verdict goes by.
         language: Of the card's own words.
         pass_rate: The share of the reference photographs that the policy accepts; None leaves it out.
+        spread: How the reference photographs' scores are spread over the scale, from left to right.
     """
     decision = assessment.verdict
+    why = _goods(assessment, language) if decision == "accept" else _why(assessment.reasons)
+    scored = ""
+    if assessment.measures is not None:
+        scored = _score(assessment, policy, language, pass_rate, spread) + gate_strip(
+            assessment, policy, language
+        )
     word = f'<h2 class="verdict-word">{text(decision, language)}</h2>'
-    reasons = "".join(
-        f"<li><strong>{escape(reason.message)}</strong> {escape(reason.advice)}</li>"
-        for reason in assessment.reasons
+    return _card(decision, f'<div class="verdict-head">{word}</div>{why}{scored}')
+
+
+def _goods(assessment: Assessment, language: Language) -> str:
+    """What was good."""
+    goods = "".join(
+        f"<li>{icon('accept')}{(row.gate.good or row.title).in_language(language)}</li>"
+        for row in _gates(assessment)
+        if row.gate is not None
     )
-    why = f'<ul class="reasons">{reasons}</ul>' if reasons else f"<p>{text('verdict.accept', language)}</p>"
-    return _card(
-        decision,
-        f'<div class="verdict-head">{word}{_score(assessment, language)}</div>{why}'
-        f"{_percentiles(assessment, language, pass_rate)}",
+    return f'<p>{text("verdict.accept", language)}</p><ul class="goods">{goods}</ul>'
+
+
+def _why(reasons: Sequence[Reason]) -> str:
+    """What is wrong, the gravest first, and what to do about it."""
+    listed = "".join(
+        f"<li><strong>{escape(reason.message)}</strong> {escape(reason.advice)}</li>" for reason in reasons
+    )
+    return f'<ul class="reasons">{listed}</ul>'
+
+
+def _gates(assessment: Assessment) -> list[Measure]:
+    """The gates of a face in the order of its way, and then the score."""
+    return [row for row in GATED if getattr(assessment, row.name) is not None] + [SCORE]
+
+
+def gate_strip(assessment: Assessment, policy: Policy, language: Language) -> str:
+    """Gate, gate, gate, score: what was measured, what is asked for, and whether it is kept."""
+    steps = "".join(_gate(row, assessment, policy, language) for row in _gates(assessment))
+    return f'<ol class="strip" aria-label="{text("strip", language)}">{steps}</ol>'
+
+
+def _gate(row: Measure, assessment: Assessment, policy: Policy, language: Language) -> str:
+    value: float | None = getattr(assessment, row.name)
+    passes = value is not None and row.passes(value, plots.limit_of(row, policy))
+    kind = "skipped" if value is None else "accept" if passes else "reject"
+    mark = "" if value is None else icon(kind)
+    said = "" if value is None else text("gate.kept" if passes else "gate.failed", language)
+    return (
+        f'<li class="gate {kind}"><span class="gate-title">{row.title.in_language(language)}</span>'
+        f'<b>{mark}<span class="unseen">{said} </span>{row.text(value, language)}</b>'
+        f'<span class="quiet">{_bound(row, policy, language)}</span></li>'
     )
 
 
@@ -109,30 +163,34 @@ def _card(kind: Decision | str, body: str) -> str:
     )
 
 
-def _score(assessment: Assessment, language: Language) -> str:
-    if assessment.cafi is None:
-        hint = "" if assessment.measures is None else text("verdict.no_cafi", language)
-        return f'<div class="score"><span class="score-number">–</span><span>{hint}</span></div>'
+def _score(
+    assessment: Assessment,
+    policy: Policy,
+    language: Language,
+    pass_rate: float | None,
+    spread: Sequence[float],
+) -> str:
+    """The score as a number and on its scale, with the threshold and the reference photographs."""
+    score, limit = assessment.cafi, plots.limit_of(SCORE, policy)
+    number = "–" if score is None else SCORE.text(score)
+    hint = text("verdict.no_cafi" if score is None else "verdict.cafi", language)
+    rate = "" if pass_rate is None else text("pass_rate", language, percent=round(100 * pass_rate))
+    highest = max(spread, default=0) or 1
+    bars = "".join(f'<i style="height:{100 * share / highest:.0f}%"></i>' for share in spread)
+    needed = text("scale.needed", language, limit=SCORE.limit_text(limit, language))
+    place = 100 * plots.share_of(SCORE, limit)
+    side = " class='left'" if place > SCALE_EDGE else ""
+    marker = ""
+    if score is not None:
+        marker = f'<b class="scale-value" style="left:{100 * plots.share_of(SCORE, score):.1f}%"></b>'
+    label = escape(f"{SCORE.title.in_language(language)} {number}, {needed}")
     return (
-        f'<div class="score"><span class="score-number">{assessment.cafi:.1f}</span>'
-        f"<span>{text('verdict.cafi', language)}</span></div>"
-    )
-
-
-def _percentiles(assessment: Assessment, language: Language, pass_rate: float | None) -> str:
-    if not assessment.percentiles:
-        return ""
-    bars = "".join(
-        f'<div class="percentile"><span>{row.title.in_language(language)}</span>'
-        f'<span class="bar"><span style="width:{assessment.percentiles[row.name]}%"></span></span>'
-        f"<b>{text('percent', language, percent=assessment.percentiles[row.name])}</b></div>"
-        for row in (*TAKEN, SCORE)
-        if row.name in assessment.percentiles and getattr(assessment, row.name) is not None
-    )
-    passing = "" if pass_rate is None else f" {text('pass_rate', language, percent=round(100 * pass_rate))}"
-    return (
-        f'<div class="percentiles"><p class="quiet">{text("percentiles", language)}</p>{bars}'
-        f'<p class="quiet">{passing}</p></div>'
+        f'<div class="score"><p class="score-number">{number}</p><div class="score-scale">'
+        f'<p class="score-name">{hint}</p>'
+        f'<div class="scale" role="img" aria-label="{label}"><div class="scale-spread">{bars}</div>'
+        f'<div class="scale-track"><span style="left:{place:.1f}%"></span></div>'
+        f'<div class="scale-limit" style="left:{place:.1f}%"><span{side}>{needed}</span></div>{marker}</div>'
+        f'<p class="quiet">{rate}</p></div></div>'
     )
 
 
@@ -151,18 +209,48 @@ def example_buttons(thumbnails: Mapping[str, str], language: Language) -> str:
     return f'<p class="heading">{text("examples", language)}</p><div class="examples">{buttons}</div>'
 
 
-def face_buttons(thumbnails: Sequence[str], chosen: int, language: Language) -> str:
-    """A button for each face; nothing for a single one."""
-    if len(thumbnails) < 2:
+def face_buttons(faces: Sequence[Assessment], chosen: int, language: Language) -> str:
+    """A frame with a number on every face of a photo, coloured by its verdict; nothing for a single face.
+
+    Args:
+        faces: Each face, judged; one without scores has not been measured yet.
+        chosen: Which of them the page shows.
+        language: Of the words.
+    """
+    if len(faces) < 2:
         return ""
     buttons = "".join(
-        f'<button type="button" class="face" data-choice="{index}" '
-        f'aria-pressed="{str(index == chosen).lower()}"><img src="{url}" '
-        f'alt="{text("face.n", language, number=index + 1)}"><span>{index + 1}</span></button>'
-        for index, url in enumerate(thumbnails)
+        _face_button(face, index, index == chosen, language) for index, face in enumerate(faces)
     )
-    heading = text("faces", language, count=len(thumbnails))
-    return f'<div class="faces"><p class="heading">{heading}</p>{buttons}</div>'
+    known = [face for face in faces if face.scores]
+    kept = sum(face.verdict == "accept" for face in known)
+    key = "faces.judged" if len(known) == len(faces) else "faces"
+    heading = text(key, language, count=len(faces), kept=kept)
+    shape = f"aspect-ratio:{faces[0].width} / {faces[0].height}"
+    return f'<div class="on-photo" style="{shape}">{buttons}</div><p class="heading">{heading}</p>'
+
+
+def _face_button(assessment: Assessment, index: int, chosen: bool, language: Language) -> str:
+    face = assessment.face
+    assert face is not None and assessment.width and assessment.height
+    (x1, y1, x2, y2), (width, height) = face.box, (assessment.width, assessment.height)
+    kind = assessment.verdict if assessment.scores else "waiting"
+    why = f", {assessment.reasons[0].message}" if assessment.scores and assessment.reasons else ""
+    said = f" {text(assessment.verdict, language)}{why}" if assessment.scores else ""
+    name = escape(f"{text('face.n', language, number=index + 1)}{said}")
+    place = (
+        f"left:{100 * x1 / width:.2f}%;top:{100 * y1 / height:.2f}%;"
+        f"width:{100 * (x2 - x1) / width:.2f}%;height:{100 * (y2 - y1) / height:.2f}%"
+    )
+    return (
+        f'<button type="button" class="on-face {kind}" data-choice="{index}" style="{place}" title="{name}" '
+        f'aria-label="{name}" aria-pressed="{str(chosen).lower()}"><span>{index + 1}</span></button>'
+    )
+
+
+def group_photo(url: str, language: Language) -> str:
+    """The photo under `face_buttons`."""
+    return f'<img src="{url}" alt="{escape(text("alt.faces", language))}">' if url else ""
 
 
 def small_badge(decision: Decision, language: Language) -> str:
@@ -328,21 +416,6 @@ def _result(step: Step, assessment: Assessment, policy: Policy, language: Langua
     else:
         score = _gauge(SCORE, assessment.cafi, policy, language)
     return f'{_heading(step, language)}<div class="number result">{badge}{score}</div>'
-
-
-def parts_caption(assessment: Assessment | None, policy: Policy, language: Language) -> str:
-    """The figure of the CAFI's parts in words."""
-    heading = f'<p class="heading">{text("parts", language)}</p>'
-    measures = assessment.measures if assessment else None
-    if assessment is None or measures is None:
-        return f'{heading}<p class="quiet">{text("parts.idle", language)}</p>'
-    summands = " + ".join(
-        f"{part.measure.title.in_language(language)} {part.value:.1f} {plots.TIMES} {part.share:.0%}"
-        for part in plots.parts(measures, policy)
-    )
-    sentence = f"{SCORE.title.in_language(language)} {SCORE.text(cafi(measures, policy))} = {summands}"
-    gated = f"<br>{text('parts.gated', language)}" if assessment.cafi is None else ""
-    return f'{heading}<p class="quiet">{sentence}{gated}</p>'
 
 
 def details(assessment: Assessment | None, language: Language) -> str:

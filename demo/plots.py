@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
-from itertools import accumulate, cycle
+from itertools import cycle
 
 import plotly.graph_objects as go
 
 from faceqa.languages import Language
 from faceqa.measures.registry import SCORE, WEIGHTED, Measure
-from faceqa.types import Measures, Point
-from faceqa.verdict.judge import cafi
+from faceqa.types import Point
 from faceqa.verdict.policy import Policy
 
 GREY = "#6b7280"
@@ -47,30 +45,6 @@ SCORE_SYMBOL = "square"
 Words = Mapping[str, str]
 Curves = Mapping[str, Sequence[float | None]]
 """Values by the names of `CURVES`, in the units of the registry; None where there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A measure's part in the score.
-
-    Attributes:
-        measure: Its row in the registry.
-        value: The measure on the scale of the score.
-        share: Its share of the weights, in [0, 1].
-    """
-
-    measure: Measure
-    value: float
-    share: float
-
-
-def parts(measures: Measures, policy: Policy) -> list[Part]:
-    """What makes up the CAFI of a face."""
-    weights = {row.name: getattr(policy, row.weight.setting) for row in WEIGHTED if row.weight is not None}
-    total = sum(weights.values())
-    return [
-        Part(row, row.factor * getattr(measures, row.name), weights[row.name] / total) for row in WEIGHTED
-    ]
 
 
 def limit_of(measure: Measure, policy: Policy) -> float:
@@ -174,46 +148,6 @@ def live_trace(
         f'<text x="{width - right}" y="{height - 7}" text-anchor="end" class="trace-text">'
         f"{escape(words['now'])}</text></svg>"
     )
-
-
-def contributions(measures: Measures, policy: Policy, language: Language, words: Words) -> go.Figure:
-    """What makes up the CAFI, as a waterfall: each part times its share of the weights, then the sum.
-
-    Args:
-        measures: Of one face.
-        policy: Its weights, and its CAFI threshold as a line.
-        language: Of the measures' names.
-        words: `threshold`.
-    """
-    shown = parts(measures, policy)
-    score, limit = cafi(measures, policy), limit_of(SCORE, policy)
-    heights = [part.value * part.share for part in shown]
-    names = [
-        f"{part.measure.title.in_language(language)}<br>{part.value:.1f} {TIMES} {part.share:.0%}"
-        for part in shown
-    ]
-    figure = go.Figure(
-        go.Bar(
-            x=[*names, SCORE.title.in_language(language)],
-            y=[*heights, score],
-            base=[*accumulate(heights[:-1], initial=0.0), 0.0],
-            text=[*(f"{height:+.1f}" for height in heights), f"<b>{SCORE.text(score)}</b>"],
-            textposition="outside",
-            cliponaxis=False,
-            marker={"color": [*(part.measure.colour for part in shown), SCORE.colour]},
-            hoverinfo="skip",
-        )
-    )
-    figure.add_hline(
-        y=limit,
-        line={"color": GREY, "dash": "dash"},
-        annotation={"text": f"{words['threshold']} {limit:g}", "font": {"color": GREY}},
-        annotation_position="top left",
-    )
-    figure.update_xaxes(showgrid=False)
-    highest = max(100.0, score, limit)
-    figure.update_yaxes(range=[min(0.0, score), 1.12 * highest], tickvals=[0, 25, 50, 75, 100])
-    return _styled(figure, height=260)
 
 
 def ladder(

@@ -1,100 +1,158 @@
-"""The sliders that make a `Policy`, with presets and reset."""
+"""The sliders that make the page's `Policy`, with presets and reset."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import gradio as gr
 
+from demo.files import asset
 from demo.wording import say, say_html, text
-from faceqa import PRESETS, Policy
+from faceqa import PRESETS, Policy, PolicyError
 from faceqa.languages import Language
 from faceqa.verdict.policy import OF_A_FACE, Setting
+
+SILENT: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+"""Options of an event that runs no network."""
 
 DEFAULT_PRESET = next(name for name, preset in PRESETS.items() if preset == Policy())
 
 
 @dataclass(frozen=True)
 class PolicyPanel:
-    """The widgets of one policy.
+    """The widgets of the page's one policy, which rules on every tab.
 
     Attributes:
         sliders: In the order of `OF_A_FACE`.
         presets: The choice of a named policy; none where a slider was moved.
         reset: Back to the default.
         note: What the chosen preset is for.
-        language: The switch in the header.
+        shown: Id of the tab that is shown; filled in by the browser.
+        visit: The page's visit and its language, which every event sends.
+        views: What depends on the policy, by the id of its tab.
     """
 
     sliders: tuple[gr.Slider, ...]
     presets: gr.Radio
     reset: gr.Button
     note: gr.HTML
-    language: gr.Radio
+    shown: gr.Textbox
+    visit: Sequence[Any]
+    views: dict[str, tuple[Callable[..., list[Any]], Sequence[Any]]] = field(default_factory=dict)
 
-    def on_change(self, judge: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
-        """Call `judge(*inputs, *slider values)` whenever the policy changes; only the latest call counts."""
-        silent: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+    def rules(self, tab: gr.Tab, judge: Callable[..., list[Any]], outputs: Sequence[Any]) -> None:
+        """Let `judge(visit's key, language, *slider values)` write a tab's outputs.
+
+        It does so whenever the policy changes while its tab is shown, and when its tab is opened.
+        """
+        self.views[str(tab.id)] = judge, outputs
+
+        def opened(key: str | None, language: Language, *values: float) -> list[Any]:
+            """Gradio opens the first tab before the page has its key."""
+            return judge(key, language, *values) if key else [gr.skip()] * len(outputs)
+
+        tab.select(opened, [*self.visit, *self.sliders], list(outputs), **SILENT)
+
+    def connect(self) -> None:
+        """Make the events, when every tab has said what it shows."""
+        outputs = [output for _, shown in self.views.values() for output in shown]
+
+        def judge(shown: str, key: str, language: Language, *values: float) -> list[Any]:
+            return [
+                value
+                for tab, (judged, written) in self.views.items()
+                for value in (judged(key, language, *values) if tab == shown else [gr.skip()] * len(written))
+            ]
+
+        inputs = [self.shown, *self.visit, *self.sliders]
+        judged: dict[str, Any] = {"js": asset("shown_tab.js"), **SILENT}
+        defaults = json.dumps([(setting.name, setting.default) for setting in OF_A_FACE])
+        script = asset("thresholds_in_address.js").replace("DEFAULTS.", f"{defaults}.")
+        in_address: dict[str, Any] = {"js": script, "api_visibility": "private"}
         gr.on(
             [slider.input for slider in self.sliders],
             judge,
-            [*inputs, *self.sliders],
-            list(outputs),
+            inputs,
+            outputs,
             trigger_mode="always_last",
-            **silent,
-        )
+            **judged,
+        ).then(None, [*self.sliders], **in_address)
         gr.on(
             [slider.input for slider in self.sliders],
-            _preset_of,
-            [self.language, *self.sliders],
+            preset_of,
+            [self.visit[1], *self.sliders],
             [self.presets, self.note],
             trigger_mode="always_last",
-            **silent,
+            **SILENT,
         )
         for event, chosen in ((self.presets.input, _values), (self.reset.click, _reset)):
             event(
                 chosen,
-                [self.language, self.presets],
+                [self.visit[1], self.presets],
                 [*self.sliders, self.presets, self.note],
-                **silent,
-            ).then(judge, [*inputs, *self.sliders], list(outputs), **silent)
-        self.language.input(preset_note, [self.presets, self.language], self.note, **silent)
+                **SILENT,
+            ).then(judge, inputs, outputs, **judged).then(None, [*self.sliders], **in_address)
 
 
-def policy_panel(name: str, language: gr.Radio) -> PolicyPanel:
+def policy_panel(visit: Sequence[Any]) -> PolicyPanel:
     """Build the widgets: a slider for each setting, those of the weights in a fold.
 
     Args:
-        name: Prefix of their element ids.
-        language: The switch in the header.
+        visit: The components that hold the page's key and its language.
     """
-    with gr.Row(elem_classes="policy-head"):
-        presets = gr.Radio(
-            [(say(f"preset.{preset}"), preset) for preset in PRESETS],
-            value=DEFAULT_PRESET,
-            label=say("policy.preset"),
-            elem_id=f"{name}-preset",
-            elem_classes="presets",
-            scale=3,
-            min_width=220,
-        )
-        reset = gr.Button(say("policy.reset"), size="sm", elem_id=f"{name}-reset", scale=0, min_width=90)
-    note = gr.HTML(say_html(f"{name}.note", partial(preset_note, DEFAULT_PRESET)), elem_id=f"{name}-note")
-    sliders: dict[Setting, gr.Slider] = {}
-    with gr.Row(elem_classes="sliders"):
-        sliders |= {setting: _slider(name, setting) for setting in OF_A_FACE if not setting.is_weight}
-    with gr.Accordion(say("policy.weights"), open=False, elem_id=f"{name}-weights"), gr.Row():
-        sliders |= {setting: _slider(name, setting) for setting in OF_A_FACE if setting.is_weight}
-    return PolicyPanel(tuple(sliders[setting] for setting in OF_A_FACE), presets, reset, note, language)
+    with gr.Column(elem_id="policy"):
+        with gr.Row(elem_classes="policy-head"):
+            presets = gr.Radio(
+                [(say(f"preset.{preset}"), preset) for preset in PRESETS],
+                value=DEFAULT_PRESET,
+                label=say("policy.preset"),
+                elem_id="policy-preset",
+                elem_classes="presets",
+                scale=0,
+                min_width=430,
+            )
+            note = gr.HTML(
+                say_html("policy.note", partial(preset_note, DEFAULT_PRESET)), elem_id="policy-note"
+            )
+            reset = gr.Button(say("policy.reset"), size="sm", elem_id="policy-reset", scale=0, min_width=90)
+        sliders: dict[Setting, gr.Slider] = {}
+        with gr.Accordion(say("policy.thresholds"), open=True, elem_id="policy-fold"):
+            with gr.Row(elem_classes="sliders"):
+                sliders |= {setting: _slider(setting) for setting in OF_A_FACE if not setting.is_weight}
+            with gr.Accordion(say("policy.weights"), open=False, elem_id="policy-weights"), gr.Row():
+                sliders |= {setting: _slider(setting) for setting in OF_A_FACE if setting.is_weight}
+        shown = gr.Textbox(visible=False)
+    in_order = tuple(sliders[setting] for setting in OF_A_FACE)
+    return PolicyPanel(in_order, presets, reset, note, shown, visit)
 
 
 def preset_note(preset: str | None, language: Language) -> str:
     """What a preset is for, and what it costs."""
     sentence = text(f"preset.note.{preset or 'own'}", language)
     return f'<p class="quiet note">{sentence}</p>'
+
+
+def values_in(asked: Mapping[str, str]) -> list[float]:
+    """The sliders' values that an address asks for; the default for what it leaves out or has wrong."""
+    values = [_number(asked.get(setting.name), setting) for setting in OF_A_FACE]
+    try:
+        policy_of(values)
+    except PolicyError:
+        return [setting.default for setting in OF_A_FACE]
+    return values
+
+
+def _number(said: str | None, setting: Setting) -> float:
+    lowest, highest, _ = setting.slider
+    try:
+        value = setting.default if said is None else float(said)
+    except ValueError:
+        return setting.default
+    return value if lowest <= value <= highest else setting.default
 
 
 def policy_of(values: Sequence[float]) -> Policy:
@@ -112,7 +170,7 @@ def policy_of(values: Sequence[float]) -> Policy:
     return Policy(**chosen)
 
 
-def _slider(name: str, setting: Setting) -> gr.Slider:
+def _slider(setting: Setting) -> gr.Slider:
     lowest, highest, step = setting.slider
     return gr.Slider(
         lowest,
@@ -120,7 +178,7 @@ def _slider(name: str, setting: Setting) -> gr.Slider:
         setting.default,
         step=step,
         label=say(f"setting.{setting.name}"),
-        elem_id=f"{name}-{setting.name}",
+        elem_id=f"policy-{setting.name}",
         min_width=170,
     )
 
@@ -135,7 +193,8 @@ def _reset(language: Language, _preset: str | None) -> list[Any]:
     return _values(language, DEFAULT_PRESET)
 
 
-def _preset_of(language: Language, *values: float) -> list[str | None]:
+def preset_of(language: Language, *values: float) -> list[str | None]:
+    """The name of a policy, None where it is none of the presets, and what it is for."""
     chosen = policy_of(values)
     name = next((name for name, preset in PRESETS.items() if preset == chosen), None)
     return [name, preset_note(name, language)]

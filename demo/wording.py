@@ -3,16 +3,13 @@
 Names of measures, labels of sliders and short names of reasons are those of the registry and of
 `verdict.reasons`; everything else is written here.
 
-The page is first drawn in the browser's language, by Gradio (`page_translations`). The switch in the header
-then writes the labels of the other language over it, and every answer of the server comes in the language that
-the switch shows.
+The server decides the page's language before Gradio starts (`demo.page`); Gradio draws the page in it
+(`page_translations`), and every answer of the server comes in it, too.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -139,7 +136,6 @@ OWN: dict[str, tuple[str, str]] = {
     # Names
     "pitch": ("pitch", "상하"),
     "roll": ("roll", "기울기"),
-    "threshold": ("threshold", "기준"),
     "accept": ("ACCEPT", "합격"),
     "reject": ("REJECT", "불합격"),
     "error": ("NOT ASSESSED", "평가 불가"),
@@ -169,18 +165,25 @@ OWN: dict[str, tuple[str, str]] = {
         "This face is good enough to train on.",
         "학습에 쓰기 좋은 얼굴입니다.",
     ),
-    "verdict.cafi": ("CAFI, of 100", "CAFI (100점 만점)"),
+    "verdict.cafi": (
+        "CAFI, <i>Combined Advantages of FIQA and IQA</i>: face quality from 0 to 100",
+        "CAFI(Combined Advantages of FIQA and IQA): 0~100의 얼굴 품질 점수",
+    ),
     "verdict.no_cafi": ("no CAFI: a gate failed", "필수 기준 미달로 CAFI 없음"),
-    "percentiles": (
-        "Better than this share of the reference photographs",
-        "참조 사진 가운데 이 사진보다 낮은 사진의 비율",
-    ),
-    "percent": ("{percent} %", "{percent}%"),
+    "scale.needed": ("{limit} needed", "기준 {limit}"),
+    "strip": ("The gates, then the score", "필수 기준과 점수"),
+    "gate.kept": ("passed:", "통과:"),
+    "gate.failed": ("failed:", "미달:"),
     "pass_rate": (
-        "With these thresholds {percent} % of the reference photographs pass.",
-        "이 기준이면 참조 사진의 {percent}%가 합격합니다.",
+        "Bars: how faces in ordinary photographs score. With these thresholds {percent} % of them pass.",
+        "막대는 일반 사진 속 얼굴들의 점수 분포입니다. 이 기준이면 {percent}%가 합격합니다.",
     ),
-    "faces": ("{count} faces found: choose one", "얼굴 {count}개를 찾았습니다. 하나를 고르세요"),
+    "faces": ("{count} faces: click one to see why", "얼굴 {count}개: 누르면 이유가 나옵니다"),
+    "faces.judged": (
+        "{kept} of {count} faces pass: click one to see why",
+        "얼굴 {count}개 중 {kept}개 합격: 누르면 이유가 나옵니다",
+    ),
+    "alt.faces": ("The photo with a numbered frame on every face", "모든 얼굴에 번호를 매긴 사진"),
     "face.n": ("Face {number}", "얼굴 {number}"),
     "way": ("How the verdict comes about", "판정이 나오기까지"),
     "step.photo": ("Find the face", "얼굴 찾기"),
@@ -242,7 +245,8 @@ OWN: dict[str, tuple[str, str]] = {
     "bound.at_most": ("at most {limit}", "{limit} 이하"),
     "gauge.label": ("{title} {value}, {bound}", "{title} {value}, 기준 {bound}"),
     # Policy
-    "policy.preset": ("Preset", "프리셋"),
+    "policy.preset": ("Thresholds for all tabs", "모든 탭의 기준"),
+    "policy.thresholds": ("Set the thresholds", "기준 조정"),
     "preset.note.fair": (
         "Fair: each gate asks for what its own measure is about, and good pictures of every group pass.",
         "공정: 필수 기준마다 자기 측정값만 보며, 어떤 집단의 사람이든 좋은 사진이면 통과합니다.",
@@ -268,16 +272,6 @@ OWN: dict[str, tuple[str, str]] = {
     "preset.reference": ("Reference", "참조"),
     "policy.weights": ("Weights of the CAFI", "CAFI 가중치"),
     "policy.reset": ("Reset", "초기화"),
-    "policy.note": (
-        "When you move a slider, the measures are judged again. No network runs.",
-        "슬라이더를 움직이면 저장된 측정값으로 다시 판정합니다. 신경망은 돌지 않습니다.",
-    ),
-    "parts": ("What makes up the CAFI", "CAFI의 구성"),
-    "parts.gated": (
-        "A gate failed, so this score does not count. It is shown for comparison.",
-        "필수 기준에 미달하여 이 점수는 인정되지 않습니다. 비교를 위해 표시합니다.",
-    ),
-    "parts.idle": ("The parts of the score appear here.", "점수의 구성이 여기에 나옵니다."),
     "details": ("Timings and models", "처리 시간과 모델"),
     "details.stage": ("Stage", "단계"),
     "details.ms": ("Milliseconds", "밀리초"),
@@ -306,17 +300,19 @@ OWN: dict[str, tuple[str, str]] = {
     "downloads.idle": ("The files appear with the first photo.", "첫 사진을 평가하면 파일이 나옵니다."),
     # Live
     "live.intro": (
-        "Allow the camera and press Record. This server judges every frame and throws it away at once; only the best "
-        "frame is kept. The thresholds are those of the Photo tab. "
-        f"A stream ends by itself after {MOST_STREAM_MINUTES} minutes.",
-        "카메라를 허용하고 녹화 버튼을 누르세요. 모든 화면은 이 서버에서 평가한 뒤 바로 버리며 가장 좋은 한 장만 남겨 둡니다. "
-        f"기준은 사진 탭과 같습니다. {MOST_STREAM_MINUTES}분이 지나면 자동으로 끝납니다.",
+        "Press Start and allow the camera. This server judges every frame and throws it away at once; only the best "
+        "frame is kept. "
+        f"The camera stops by itself after {MOST_STREAM_MINUTES} minutes.",
+        "시작을 누르고 카메라를 허용하세요. 모든 화면은 이 서버에서 평가한 뒤 바로 버리며 가장 좋은 한 장만 남겨 둡니다. "
+        f"{MOST_STREAM_MINUTES}분이 지나면 자동으로 끝납니다.",
     ),
     "live.camera": ("Camera", "카메라"),
     "live.idle": (
-        "Click the camera, then Record. The verdict appears here.",
-        "카메라를 누르고 녹화를 시작하면 판정이 여기에 나옵니다.",
+        "Start the camera: the verdict appears here.",
+        "카메라를 시작하면 판정이 여기에 나옵니다.",
     ),
+    "live.start": ("Start the camera", "카메라 시작"),
+    "live.stop": ("Stop", "정지"),
     "live.rate": ("{rate:.1f} frames a second", "초당 {rate:.1f}장"),
     "live.trace": (
         "The measures of the last minute on a scale from 0 to 100, with their thresholds",
@@ -334,16 +330,24 @@ OWN: dict[str, tuple[str, str]] = {
         "카메라 사용이 거부되었습니다. 브라우저 주소창에서 허용한 뒤 새로고침하세요.",
     ),
     "camera.missing": (
-        "No camera was found. Connect a camera and press the camera button again, or use a photo.",
-        "카메라를 찾지 못했습니다. 카메라를 연결하고 카메라 버튼을 다시 누르거나 사진을 사용하세요.",
+        "No camera was found. Connect a camera and press the start button again, or use a photo.",
+        "카메라를 찾지 못했습니다. 카메라를 연결하고 시작 버튼을 다시 누르거나 사진을 사용하세요.",
     ),
     "camera.busy": (
         "The camera cannot be opened. Another program may be using it: close that program and try again.",
         "카메라를 열 수 없습니다. 다른 프로그램이 사용 중일 수 있으니 그 프로그램을 닫고 다시 시도하세요.",
     ),
     "camera.lost": (
-        "The camera was lost. Connect it again and press the camera button.",
-        "카메라 연결이 끊어졌습니다. 다시 연결하고 카메라 버튼을 누르세요.",
+        "The camera was lost. Connect it again and press Start.",
+        "카메라 연결이 끊어졌습니다. 다시 연결하고 시작 버튼을 누르세요.",
+    ),
+    "camera.crowded": (
+        "Too many cameras are judged at the moment. Please try again in a few minutes.",
+        "지금 사용 중인 카메라가 많습니다. 몇 분 뒤 다시 시도해 주세요.",
+    ),
+    "camera.unreachable": (
+        "The server does not answer any more. Check the connection and start the camera again.",
+        "서버가 응답하지 않습니다. 연결을 확인하고 카메라를 다시 시작하세요.",
     ),
     "camera.insecure": (
         "Browsers allow the camera only on pages of this machine or over HTTPS. Open this page under such an address.",
@@ -366,6 +370,7 @@ OWN: dict[str, tuple[str, str]] = {
     ),
     "compare.idle": ("The table appears here.", "표가 여기에 나옵니다."),
     "compare.best": ("best", "최고"),
+    "compare.face_alone": ("{title}, face alone", "{title}(얼굴만)"),
     "compare.verdict": ("Verdict", "판정"),
     "compare.image": ("Photo", "사진"),
     "stress": ("Stress test", "스트레스 테스트"),
@@ -557,9 +562,6 @@ PIECE = "piece."
 
 PIECES: dict[str, Callable[[Language], str]] = {}
 
-TRANSLATION_MARK = re.compile(r"__i18n__(.*)")
-"""How Gradio writes a label that the browser is to translate (`gradio.i18n.I18nData`)."""
-
 
 def say(key: str) -> I18nData:
     """A label that the browser shows in its own language."""
@@ -567,7 +569,7 @@ def say(key: str) -> I18nData:
 
 
 def say_html(name: str, html: Callable[[Language], str]) -> I18nData:
-    """The same for a piece of HTML; whoever shows it writes it anew when the language is switched."""
+    """The same for a piece of HTML."""
     PIECES[f"{PIECE}{name}"] = html
     return I18nData(f"{PIECE}{name}")
 
@@ -592,18 +594,6 @@ def error_message(error: Exception, language: Language) -> str:
         return error.message
     said = WORDINGS[error.code]
     return f"{said.message.in_language(language)} {said.advice.in_language(language)}"
-
-
-def translated(demo: gr.Blocks) -> list[tuple[gr.blocks.Block, str, str]]:
-    """Every label of the page that `say` gave: component, property, key."""
-    found = []
-    for block in demo.blocks.values():
-        for name in ("label", "value", "placeholder", "info"):
-            marked = TRANSLATION_MARK.fullmatch(str(getattr(block, name, "")))
-            key = json.loads(marked[1])["key"] if marked else PIECE
-            if not key.startswith(PIECE):
-                found.append((block, name, key))
-    return found
 
 
 def page_translations() -> gr.I18n:

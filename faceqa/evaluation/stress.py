@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 
 import cv2
 import numpy as np
@@ -61,11 +62,14 @@ class Step:
         level: How strong it is, as a number in the ladder's unit.
         picture: RGB uint8 (H, W, 3), of the same size on every step.
         face: Where the face was on the first step, in px of the picture.
+        reduction: How many times fewer px of detail each side of the face has than px in the picture, which
+            was enlarged to its old size.
     """
 
     level: str
     picture: np.ndarray
     face: Face
+    reduction: float = 1.0
 
 
 def climb(kind: str, photo: np.ndarray, face: Face) -> Iterator[Step]:
@@ -77,8 +81,9 @@ def climb(kind: str, photo: np.ndarray, face: Face) -> Iterator[Step]:
         face: The face that is looked at, in px of the photo.
     """
     small, face = _reduced(photo, face)
-    for level, picture in LADDERS[kind](small, face):
-        yield Step(level, picture, face)
+    reductions = REDUCTIONS if kind == "resolution" else repeat(1.0)
+    for (level, picture), reduction in zip(LADDERS[kind](small, face), reductions, strict=False):
+        yield Step(level, picture, face, reduction)
 
 
 def _resolution(photo: np.ndarray, face: Face) -> Iterator[tuple[str, np.ndarray]]:

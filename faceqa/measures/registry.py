@@ -44,6 +44,7 @@ class Gate:
         label: What it is called beside that slider.
         reason: Code of the reason where it fails.
         words: What is said then.
+        good: What is said of a face that keeps it, in two or three words; None says its measure's title.
     """
 
     setting: str
@@ -52,6 +53,7 @@ class Gate:
     label: Words
     reason: str
     words: ReasonWords
+    good: Words | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +202,7 @@ MEASURES: tuple[Measure, ...] = (
             slider=(0, 512, 1),
             label=Words("Face size in px, at least", "얼굴 크기 하한(픽셀)"),
             reason="face_too_small",
+            good=Words("large enough", "충분히 큼"),
             words=ReasonWords(
                 Words("face too small", "얼굴이 너무 작음"),
                 Words(
@@ -234,6 +237,7 @@ MEASURES: tuple[Measure, ...] = (
             slider=(0, 90, 1),
             label=Words("Head turn in °, at most", "고개 돌림 상한(°)"),
             reason="turned_away",
+            good=Words("facing the camera", "정면을 봄"),
             words=ReasonWords(
                 Words("head turned away", "고개를 돌림"),
                 Words(
@@ -263,6 +267,7 @@ MEASURES: tuple[Measure, ...] = (
             slider=(0, 1, 0.01),
             label=Words("SER-FIQ, at least", "SER-FIQ 하한"),
             reason="low_ser_fiq",
+            good=Words("recognisable", "알아볼 수 있음"),
             words=ReasonWords(
                 Words("hard to recognise", "알아보기 어려움"),
                 Words(
@@ -299,6 +304,7 @@ MEASURES: tuple[Measure, ...] = (
             slider=(0, 1, 0.01),
             label=Words("SER-FIQ levelled, at least", "보정된 SER-FIQ 하한"),
             reason="low_ser_fiq_levelled",
+            good=Words("recognisable", "알아볼 수 있음"),
             words=ReasonWords(
                 Words("hard to recognise", "알아보기 어려움"),
                 Words(
@@ -334,6 +340,7 @@ MEASURES: tuple[Measure, ...] = (
             slider=(0, 1, 0.01),
             label=Words("Covered, at most", "가려짐 상한"),
             reason="occluded",
+            good=Words("uncovered", "가려지지 않음"),
             words=ReasonWords(
                 Words("face covered", "얼굴이 가려짐"),
                 Words(
@@ -395,6 +402,7 @@ SCORE = Measure(
         slider=(0, 100, 0.5),
         label=Words("CAFI, at least", "CAFI 하한"),
         reason="low_cafi",
+        good=Words("a clear picture", "또렷한 화질"),
         words=ReasonWords(
             Words("low picture quality", "화질이 낮음"),
             Words(

@@ -21,7 +21,7 @@ from demo import curate, limits, wording
 from faceqa import Policy
 from faceqa.curation.table import read_csv
 from faceqa.languages import LANGUAGES, Language
-from faceqa.measures.registry import SCORE
+from faceqa.measures.registry import GATED, SCORE, TAKEN
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -73,7 +73,7 @@ def visit(browser, demo_address):
         page.add_init_script(script)
         page.goto(demo_address + query)
         page.wait_for_selector("#examples button")
-        page.wait_for_function("document.querySelector('#language input:checked')")
+        page.wait_for_selector(VERDICT)
         return page
 
     yield opened
@@ -85,13 +85,26 @@ def visit(browser, demo_address):
 
 def choose_example(page, name: str) -> None:
     page.click(f"#examples [data-choice={name}]")
-    page.wait_for_selector(VERDICT)
+    page.wait_for_selector(f"#downloads a[download='{name}.json']")
 
 
 def set_slider(page, name: str, value: float) -> None:
     field = page.locator(f"#{name} input[type=number]")
     field.fill(str(value))
     field.press("Enter")
+
+
+def test_the_page_opens_with_a_verdict_and_the_way_to_it(visit, scorer):
+    page = visit()
+    expected = scorer.assess(EXAMPLES / "hopper.jpg")
+    card = page.inner_text("#verdict")
+    assert wording.text(expected.verdict, "en") in card and SCORE.text(expected.cafi) in card
+    assert page.locator(".step img").count() == 7 and page.locator(".picture.empty").count() == 0
+    low, high = SCORE.axis
+    share = (expected.cafi - low) / (high - low)
+    assert page.locator(".scale-value").get_attribute("style") == f"left:{100 * share:.1f}%"
+    goods = page.locator(".goods li").all_inner_texts()
+    assert "facing the camera" in goods and len(goods) == page.locator(".gate.accept").count()
 
 
 def test_one_click_leads_to_a_verdict_that_says_why(visit, scorer):
@@ -104,13 +117,15 @@ def test_one_click_leads_to_a_verdict_that_says_why(visit, scorer):
         assert reason.message in card and reason.advice in card
     assert page.locator(".step img").count() == 7
     assert page.locator(".gauge").count() == 2  # a gate failed, so there is no CAFI to show
-    page.wait_for_selector("#parts .main-svg")
+    assert page.locator(".gate").count() == len([row for row in GATED if row in TAKEN]) + 1
+    assert page.locator(".gate.reject").count() == len(expected.reasons)
+    assert page.locator(".gate.skipped").count() == 1  # the CAFI
 
 
 def test_an_upload_gets_its_verdict_and_its_downloads(visit, scorer, tmp_path):
     page = visit()
     page.set_input_files("#photo input[type=file]", EXAMPLES / "collins.jpg")
-    page.wait_for_selector(VERDICT)
+    page.wait_for_selector("#downloads a[download='collins.json']")
     expected = scorer.assess(EXAMPLES / "collins.jpg")
     assert wording.text(expected.verdict, "en") in page.inner_text("#verdict")
     with page.expect_download() as download:
@@ -147,15 +162,41 @@ def test_a_slider_turns_the_verdict_without_a_network(visit, monkeypatch, scorer
     )
 
 
-def test_two_faces_can_be_chosen_between(visit):
+def test_every_face_of_a_group_is_on_the_photo_with_its_verdict(visit, scorer):
     page = visit()
     choose_example(page, "two_faces")
+    expected = scorer.assess_faces(EXAMPLES / "two_faces.jpg")
+    page.wait_for_function("!document.querySelector('.on-face.waiting')")
+    assert page.locator(".on-face").count() == len(expected) == 2
+    for face, result in enumerate(expected):
+        button = page.locator(f".on-face[data-choice='{face}']")
+        assert result.verdict in button.get_attribute("class").split()
+        shown, photo = button.bounding_box(), page.locator("#group-photo img").bounding_box()
+        x1, y1, x2, _ = result.face.box
+        scale = photo["width"] / result.width
+        assert shown["x"] - photo["x"] == pytest.approx(scale * x1, abs=3)
+        assert shown["y"] - photo["y"] == pytest.approx(scale * y1, abs=3)
+        assert shown["width"] == pytest.approx(scale * (x2 - x1), abs=3)
     first = page.get_attribute("#picture-crop img", "src")
-    assert page.locator("#faces button").count() == 2
-    page.click("#faces button >> nth=1")
-    page.wait_for_selector("#faces button[aria-pressed=true] >> nth=0")
+    page.click(".on-face[data-choice='1']")
     page.wait_for_function("first => document.querySelector('#picture-crop img').src !== first", arg=first)
-    assert page.get_attribute("#faces button >> nth=1", "aria-pressed") == "true"
+    page.wait_for_selector(".on-face[data-choice='1'][aria-pressed=true]")
+    assert page.locator(".on-face.waiting").count() == 0  # none is measured twice
+
+
+def test_a_crowd_shows_every_face(visit, scorer, tmp_path):
+    """Twenty faces: none is left out."""
+    face = Image.open(EXAMPLES / "hopper.jpg").resize((256, 300))
+    crowd = Image.new("RGB", (5 * 256, 4 * 300))
+    for place in range(20):
+        crowd.paste(face, (place % 5 * 256, place // 5 * 300))
+    crowd.save(tmp_path / "crowd.jpg", quality=95)
+    page = visit()
+    page.set_input_files("#photo input[type=file]", tmp_path / "crowd.jpg")
+    page.wait_for_selector("#downloads a[download='crowd.json']")
+    found = scorer.assess(tmp_path / "crowd.jpg").faces_found
+    assert found == page.locator(".on-face").count() == 20
+    page.wait_for_function("!document.querySelector('.on-face.waiting')")
 
 
 def test_a_photo_without_a_face_says_so(visit):
@@ -170,6 +211,7 @@ def test_a_broken_file_is_a_sentence_and_the_page_goes_on(visit, tmp_path):
     page = visit()
     page.set_input_files("#photo input[type=file]", broken)
     page.wait_for_selector("#verdict .verdict.error")
+    assert page.locator(".gate").count() == 0
     assert "Traceback" not in page.content()
     page.click("#examples [data-choice=no_face]")
     page.wait_for_selector("#verdict .verdict.reject")
@@ -197,20 +239,62 @@ def test_the_way_to_a_verdict_needs_no_mouse(visit):
     page.wait_for_selector("#verdict .verdict.reject")
 
 
+def start_camera(page) -> None:
+    page.click("#tabs button[role=tab] >> nth=1")
+    page.click("#live [data-do=start]")
+    page.wait_for_selector("#live .overlay rect", state="attached")
+
+
+def cameras_in_use(page) -> int:
+    return page.evaluate("window.opened.filter((track) => track.readyState === 'live').length")
+
+
+WATCH_CAMERAS = """
+window.opened = [];
+const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  const stream = await ask(wanted);
+  window.opened.push(...stream.getTracks());
+  return stream;
+};
+"""
+
+
 def test_the_camera_is_judged_and_its_best_frame_kept(visit):
     page = visit(permissions=["camera"])
-    page.click("#tabs button[role=tab] >> nth=1")
-    page.click("#cam [title='grant webcam access'] button")
-    page.wait_for_function("document.querySelector('#cam video')?.videoWidth > 0")
-    page.click("#cam button[aria-label='capture photo']")
-    page.wait_for_selector("#overlay svg rect", state="attached")
-    page.wait_for_selector("#live-best img")
-    page.wait_for_selector("#live-trace polyline", state="attached")
-    assert re.search(r"\d\.\d frames a second", page.inner_text("#live-card"))
-    page.click("#cam button[aria-label='capture photo']")
-    page.click("#live-send")
-    page.wait_for_selector(VERDICT)
+    start_camera(page)
+    page.wait_for_selector("#live .best img")
+    page.wait_for_selector("#live polyline", state="attached")
+    page.wait_for_function("/[0-9]\\.[0-9] frames a second/.test(document.querySelector('#live').innerText)")
+    page.click("#live [data-do=stop]")
+    page.click("#live [data-do=send]")
+    page.wait_for_selector("#downloads a[download='best-frame.json']")
     page.wait_for_selector("#photo img")
+
+
+def test_stop_and_leaving_the_tab_let_the_camera_go_and_clear_what_it_showed(visit):
+    page = visit(permissions=["camera"], before=WATCH_CAMERAS)
+    start_camera(page)
+    assert cameras_in_use(page) == 1
+    page.click("#live [data-do=stop]")
+    page.wait_for_selector("#live [data-do=start]")
+    assert cameras_in_use(page) == 0
+    page.wait_for_timeout(500)  # a frame that was on the way when it stopped is not shown
+    assert page.locator("#live .overlay").count() == 0
+    assert wording.text("live.idle", "en") in page.inner_text("#live .live-results")
+    page.click("#live [data-do=start]")
+    page.wait_for_selector("#live .overlay rect", state="attached")
+    assert cameras_in_use(page) == 1
+    page.click("#tabs button[role=tab] >> nth=0")
+    page.wait_for_function("window.opened.every((track) => track.readyState === 'ended')")
+
+
+def test_the_thresholds_rule_the_camera(visit):
+    page = visit(permissions=["camera"])
+    start_camera(page)
+    page.wait_for_selector("#live .overlay.accept", state="attached")
+    set_slider(page, "policy-cafi_threshold", 100)
+    page.wait_for_selector("#live .overlay.reject", state="attached")
 
 
 def test_a_refused_camera_is_a_sentence(visit):
@@ -220,10 +304,11 @@ def test_a_refused_camera_is_a_sentence(visit):
         " Promise.reject(new DOMException('refused', 'NotAllowedError'));",
     )
     page.click("#tabs button[role=tab] >> nth=1")
-    page.click("#cam [title='grant webcam access'] button")
-    page.wait_for_selector("#camera-problems [data-problem=refused]:not([hidden])")
-    shown = page.inner_text("#camera-problems [data-problem=refused]")
+    page.click("#live [data-do=start]")
+    page.wait_for_selector("#live [data-problem=refused]:not([hidden])")
+    shown = page.inner_text("#live [data-problem=refused]")
     assert shown == wording.text("camera.refused", "ko")
+    assert "녹음" not in page.inner_text("body")
 
 
 def test_photos_stand_side_by_side_and_one_is_put_under_stress(visit):
@@ -241,6 +326,9 @@ def test_photos_stand_side_by_side_and_one_is_put_under_stress(visit):
     page.click("#stress-run")
     page.wait_for_selector("#stress-steps figure >> nth=5")
     page.wait_for_selector("#stress-curve .main-svg")
+    assert page.locator("#stress-steps figure small").count() == page.locator("#stress-steps .reject").count()
+    page.check("#stress-kind input[value=noise]")  # another kind: the old steps go
+    page.wait_for_function("!document.querySelector('#stress-steps figure, #stress-curve .main-svg')")
 
 
 def test_a_single_photo_cannot_be_compared(visit):
@@ -283,21 +371,21 @@ def test_a_zip_is_curated_recounted_and_downloaded(visit, tmp_path):
     page.click("#curate-run")
     page.wait_for_selector("#curate-rejected figure")
     page.wait_for_selector("#curate-figures figure[data-figure=cafi] svg rect", state="attached")
-    set_slider(page, "curate-policy-cafi_threshold", 0)
+    set_slider(page, "policy-cafi_threshold", 0)
     kept_is(page, wording.text("curate.kept_of", "ko", kept=1, total=3))
     assert names_in(downloaded(page, "images", tmp_path)) == ["hopper.jpg"]
-    set_slider(page, "curate-policy-cafi_threshold", 100)
+    set_slider(page, "policy-cafi_threshold", 100)
     kept_is(page, wording.text("curate.kept_of", "ko", kept=0, total=3))
     assert names_in(downloaded(page, "images", tmp_path)) == []  # of the same button, after the slider
     rows = list(read_csv(downloaded(page, "table", tmp_path)))
     assert [row.verdict for row in rows] == ["reject"] * 3
     report = downloaded(page, "report", tmp_path).read_text(encoding="utf-8")
     assert 'lang="ko"' in report
-    page.click("#curate-policy-reset")
+    page.click("#policy-reset")
     kept_is(page, wording.text("curate.kept_of", "ko", kept=1, total=3))
-    set_slider(page, "curate-policy-max_occlusion", 1)
+    set_slider(page, "policy-max_occlusion", 1)
     kept_is(page, wording.text("curate.kept_of", "ko", kept=2, total=3))  # the mask was all that was wrong
-    set_slider(page, "curate-policy-ser_fiq_threshold", 0.5)
+    set_slider(page, "policy-ser_fiq_threshold", 0.5)
     kept_is(page, wording.text("curate.kept_of", "ko", kept=1, total=3))
 
 
@@ -321,7 +409,7 @@ def test_a_stopped_server_leaves_no_file_of_a_visitor(browser, tmp_path):
         page.set_default_timeout(SECONDS)
         page.goto(address)
         page.set_input_files("#photo input[type=file]", EXAMPLES / "no_face.jpg")
-        page.wait_for_selector(VERDICT)
+        page.wait_for_selector("#downloads a[download='no_face.json']")
         page.click("#tabs button[role=tab] >> nth=3")
         page.set_input_files("#curate-files input[type=file]", EXAMPLES / "hopper.jpg")
         page.wait_for_function("document.querySelector('#curate-files').innerText.includes('hopper')")
@@ -338,17 +426,88 @@ def files_below(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def test_a_korean_browser_gets_korean_and_the_switch_changes_everything(visit):
+def test_a_reload_and_another_language_keep_the_result(visit, scorer):
     page = visit(locale="ko-KR")
-    assert wording.text("tab.curate", "ko") in page.inner_text("#tabs")
-    assert wording.text("idle.title", "ko") in page.inner_text("#verdict")
-    choose_example(page, "no_face")
-    assert "얼굴을 찾지 못했습니다" in page.inner_text("#verdict")
+    choose_example(page, "hopper_mask")
+    set_slider(page, "policy-max_occlusion", 0.9)
+    page.wait_for_function("location.search.includes('max_occlusion=0.9')")
+    page.click("#tabs button[role=tab] >> nth=2")
+    page.wait_for_function("location.search.includes('tab=compare')")
     page.click("#language label >> nth=0")
-    page.wait_for_function("document.querySelector('#verdict').innerText.includes('No face was found')")
-    page.wait_for_function("text => document.querySelector('#tabs').innerText.includes(text)", arg="Curate")
-    assert wording.text("example.hopper", "en") in page.inner_text("#examples")
-    assert not re.search("[가-힣]", page.inner_text("#tab-photo"))
+    page.wait_for_selector(f"#tab-compare >> text={wording.text('compare.run', 'en')}")
+    is_in_one_language(page, "en")
+    page.click("#tabs button[role=tab] >> nth=0")
+    page.wait_for_selector("#downloads a[download='hopper_mask.json']")
+    assert page.input_value("#policy-max_occlusion input[type=number]") == "0.9"
+    assert page.locator(".gate.reject").count() == 0
+    page.reload()
+    page.wait_for_selector("#downloads a[download='hopper_mask.json']")
+    assert page.locator(".gate.reject").count() == 0
+
+
+def test_another_tab_of_the_browser_is_another_visit(visit):
+    page = visit()
+    choose_example(page, "hopper_mask")
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector("#downloads a[download='hopper.json']")
+
+
+def test_the_theme_stands_in_the_address(visit):
+    page = visit(color_scheme="light")
+    page.click("#theme button")
+    page.wait_for_function("location.search.includes('theme=dark')")
+    page.reload()
+    page.wait_for_function("document.body.classList.contains('dark')")
+
+
+def test_a_refused_file_clears_the_verdict_before_it(visit, tmp_path):
+    page = visit()
+    text = tmp_path / "photo.txt"
+    text.write_text("no image")
+    page.set_input_files("#photo input[type=file]", text)
+    page.wait_for_selector("#verdict .verdict.error")
+    assert wording.text("note.wrong_kind", "en") in page.inner_text("#verdict")
+    assert page.locator("#downloads a").count() == page.locator(".gate").count() == 0
+
+
+def test_results_of_a_data_set_are_dimmed_while_others_are_made_and_after_cancel(visit):
+    page = visit()
+    page.click("#tabs button[role=tab] >> nth=3")
+    page.click("#curate-examples")
+    page.wait_for_selector("#curate-kept figure")
+    assert not page.locator("#curate-results.stale").count()
+    page.click("#curate-examples")
+    page.wait_for_selector("#curate-results.stale")
+    page.click("#curate-cancel")
+    page.wait_for_selector(f"text={wording.text('curate.cancelled', 'en')}")
+    assert page.locator("#curate-results.stale").count()
+    page.click("#curate-examples")
+    page.wait_for_selector("#curate-results:not(.stale) #curate-kept figure")
+
+
+def test_one_set_of_thresholds_rules_on_every_tab(visit):
+    page = visit()
+    page.click("#tabs button[role=tab] >> nth=2")
+    page.click("#compare-examples")
+    page.wait_for_selector("#compare-table [role=cell] img >> nth=4")
+    page.wait_for_selector("#compare-table .best-mark")
+    set_slider(page, "policy-cafi_threshold", 100)
+    page.wait_for_function("!document.querySelector('#compare-table .best-mark')")
+    page.click("#tabs button[role=tab] >> nth=0")
+    page.wait_for_selector("#verdict .verdict.reject")
+    for tab in range(4):
+        page.click(f"#tabs button[role=tab] >> nth={tab}")
+        assert page.is_visible("#policy")
+    page.click("#tabs button[role=tab] >> nth=4")
+    page.wait_for_selector("#policy", state="hidden")
+
+
+def test_a_phone_shows_the_steps_side_by_side_and_the_page_is_short(visit):
+    page = visit(viewport={"width": 390, "height": 844})
+    steps = [step.bounding_box() for step in page.locator(".step").all()]
+    assert len({step["y"] for step in steps}) == 1
+    assert page.evaluate("document.documentElement.scrollHeight") < 3600
 
 
 @pytest.mark.parametrize("width", [390, 820, 1440])
@@ -384,29 +543,29 @@ OF_GRADIO = {"en": "Use via API", "ko": "API를 통해 사용"}
 """Gradio's own words, at the foot of the page, from its translations."""
 
 
-def is_in(page, language: Language) -> None:
+def is_in_one_language(page, language: Language) -> None:
     """The page and Gradio's part of it speak one language, and nothing of the other is left."""
     other = next(one for one in LANGUAGES if one != language)
     page.wait_for_selector(f"footer >> text={OF_GRADIO[language]}")
     page.wait_for_function(f"document.querySelector('#language input:checked').value === '{language}'")
     shown = page.inner_text("body")
-    for key in ("tab.curate", "photo.input", "policy.reset", "step.mask", "example.no_face", "tagline"):
+    for key in ("tab.curate", "policy.reset", "policy.weights", "preset.strict", "tagline"):
         assert wording.text(key, language) in shown and wording.text(key, other) not in shown
     assert page.evaluate("document.documentElement.lang") == language
 
 
 @pytest.mark.parametrize(("locale", "language"), [("en-US", "ko"), ("ko-KR", "en")])
 def test_the_address_decides_the_language_of_everything(visit, locale, language):
-    is_in(visit(locale=locale, query=f"?lang={language}"), language)
+    is_in_one_language(visit(locale=locale, query=f"?lang={language}"), language)
 
 
 def test_the_language_of_the_switch_is_that_of_the_page_after_a_reload(visit):
     page = visit()
-    is_in(page, "en")
+    is_in_one_language(page, "en")
     page.click("#language label >> nth=1")
     page.wait_for_function("location.search.includes('lang=ko')")
     page.reload()
-    is_in(page, "ko")
+    is_in_one_language(page, "ko")
 
 
 def test_gradios_english_toasts_are_sentences_of_the_page(visit, tmp_path):
@@ -437,5 +596,5 @@ def test_ten_visitors_at_once_each_get_their_own(visit):
     for page, name in zip(pages, names, strict=True):
         page.click(f"#examples [data-choice={name}]")
     for page, name in zip(pages, names, strict=True):
-        page.wait_for_selector(VERDICT)
+        page.wait_for_selector(f"#downloads a[download='{name}.json']")
         assert ("No face was found" in page.inner_text("#verdict")) == (name == "no_face")

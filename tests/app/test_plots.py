@@ -8,9 +8,7 @@ import pytest
 
 from demo import plots
 from faceqa import Measures, Policy
-from faceqa.languages import LANGUAGES
-from faceqa.measures.registry import MEASURES, SCORE, WEIGHTED
-from faceqa.verdict.judge import cafi
+from faceqa.measures.registry import MEASURES, SCORE
 
 WORDS = {name: name for name in ("threshold", "level", "score", "title", "now", "ago")}
 FACE = Measures(face_size=300.0, yaw=0.0, ser_fiq=0.8, occlusion=0.02, dbcnn=60.0)
@@ -111,21 +109,6 @@ def test_the_trace_of_nothing_is_an_empty_chart():
     assert svg.count("trace-limit") == 2
 
 
-@pytest.mark.parametrize(
-    "policy", [Policy(), Policy(ser_fiq_weight=1.0), Policy(ser_fiq_weight=3.0, dbcnn_weight=0.0)]
-)
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_parts_add_up_to_the_cafi(policy, language):
-    bars = plots.contributions(FACE, policy, language, WORDS)
-    *parts, total = bars.data[0].y
-    assert sum(parts) == pytest.approx(total, abs=0.01)
-    assert total == cafi(FACE, policy)
-    assert bars.data[0].base == pytest.approx((0.0, parts[0], 0.0))  # each stands on the one before
-    assert len(parts) == len(WEIGHTED)
-    assert list(bars.data[0].marker.color) == [*(row.colour for row in WEIGHTED), SCORE.colour]
-    assert bars.layout.shapes[0].y0 == policy.cafi_threshold
-
-
 def test_the_ladder_shows_both_scores_on_one_scale_and_marks_what_is_rejected():
     policy = Policy(ser_fiq_threshold=0.5, cafi_threshold=60)
     values = curves([0.9, 0.4, None], [70.0, 55.0, None])
@@ -141,5 +124,5 @@ def test_the_ladder_shows_both_scores_on_one_scale_and_marks_what_is_rejected():
 
 
 def test_figures_have_no_ground_of_their_own():
-    figure = plots.contributions(FACE, Policy(), "en", WORDS)
+    figure = plots.ladder(["a"], curves([0.9], [70.0]), [True], Policy(), "en", WORDS)
     assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0, 0, 0, 0)"
