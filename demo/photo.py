@@ -222,14 +222,16 @@ def photo_tab(scorer: Scorer, opening: Scorer, visits: Visits, policy: PolicyPan
     def judge(key: str, language: Language, *values: float) -> list[Any]:
         return rejudged(scorer, visits.of(key).held, policy_of(values), language)
 
-    @lru_cache(maxsize=1)
-    def first() -> Held | None:
-        path = EXAMPLES / f"{FIRST}.jpg"
-        return show(opening, str(path), path.name, 0, "en", Policy())[0]
+    first: list[Held] = []
 
     def opened(key: str, language: Language, *values: float) -> list[Any]:
-        held = visits.of(key).held or first()
-        return shown(_page(scorer, held, policy_of(values), language), key)
+        held = visits.of(key).held or next(iter(first), None)
+        if held is not None:
+            return shown(_page(scorer, held, policy_of(values), language), key)
+        path = EXAMPLES / f"{FIRST}.jpg"
+        page = show(opening, str(path), path.name, 0, language, policy_of(values))
+        first.extend(page[:1] if page[0] else [])
+        return shown(page, key)
 
     def refused(why: str, key: str, language: Language, *values: float) -> list[Any]:
         return nothing(key, language, values, why)

@@ -283,6 +283,7 @@ OWN: dict[str, tuple[str, str]] = {
     "stage.alignment": ("Alignment and crop", "정렬과 자르기"),
     "stage.pose": ("Head pose", "고개 방향"),
     "stage.mask": ("Face mask", "얼굴 마스크"),
+    "stage.components": ("Quality components", "품질 요소"),
     "stage.total": ("Together", "합계"),
     "role.detection": ("Detection", "검출"),
     "role.embedding": ("Embedding", "임베딩"),
