@@ -33,8 +33,8 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
         "sources",
         nargs="+",
         metavar="SOURCE",
-        help="an image, a folder with all folders in it, a zip, a video, the address of one (s3://, gs://, "
-        "hf://, https://), or - for a list of them on stdin, one a line",
+        help="an image, a folder with all folders in it, a zip, tar or Parquet file with pictures, a video, "
+        "the address of one (s3://, gs://, hf://, https://), or - for a list of them on stdin, one a line",
     )
 
 

@@ -180,7 +180,8 @@ def curate(
     `summary.json`, `report.html`, and `scores.jsonl`, the journal.
 
     Args:
-        sources: Images, folders (recursive), zips and videos; by path or by address, see `reading.remote`.
+        sources: Images, folders (recursive), zips, tars, Parquet files and videos; by path or by address,
+            see `reading.remote`.
         out: The folder to write to: new, empty, or that of an earlier run with the same settings.
         policy: What the verdicts go by; by default the default policy.
         keep_top: Of the accepted faces only so many, the best by CAFI.

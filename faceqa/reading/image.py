@@ -10,9 +10,9 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -45,10 +45,12 @@ class NamedImage:
     Attributes:
         name: What its results are called.
         source: What `load` takes; or, where there is no image to read, why not.
+        beside: What came with it in a data set, by its ending: a caption, metadata.
     """
 
     name: str
     source: ImageSource | ImageError
+    beside: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def shown(path: str | Path) -> str:

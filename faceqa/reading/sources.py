@@ -1,7 +1,8 @@
-"""Image, folder, zip or video, here or at an address -> named images, in an order that never changes.
+"""Image, folder, zip, tar, Parquet or video, here or at an address -> named images, always in one order.
 
 Names are the path or address as it was given; what lies inside a file follows it: `album.zip/beach/1.jpg`,
-and for the frame of a video its time in seconds and its number, `clip.mp4#t=12.480&frame=312`.
+`train.parquet#row=12`, and for the frame of a video its time in seconds and its number,
+`clip.mp4#t=12.480&frame=312`.
 
 What cannot be read is passed on as an image with the reason in its place, so that it shows up among the
 results.
@@ -18,10 +19,12 @@ from typing import TypeGuard
 from faceqa.errors import ImageError
 from faceqa.reading.archives import ZIP_SUFFIXES, member_count, members
 from faceqa.reading.image import IMAGE_SUFFIXES, NamedImage, shown
+from faceqa.reading.parquets import PARQUET_SUFFIXES, pictures, row_count
 from faceqa.reading.remote import RemoteFile, is_address, remote_files
+from faceqa.reading.tars import TAR_SUFFIXES, picture_count, samples
 from faceqa.reading.videos import VIDEO_SUFFIXES, Sampling, frame_count, frames
 
-CONTAINERS = VIDEO_SUFFIXES | ZIP_SUFFIXES
+CONTAINERS = PARQUET_SUFFIXES | TAR_SUFFIXES | VIDEO_SUFFIXES | ZIP_SUFFIXES
 """Suffixes of files that hold many images."""
 
 SUFFIXES = IMAGE_SUFFIXES | CONTAINERS
@@ -36,7 +39,7 @@ def named_images(
     leave_out: Path | None = None,
     root: str | Path = "",
 ) -> Iterator[NamedImage]:
-    """Every image of files, folders (recursive, hidden ones left out), zips and videos.
+    """Every image of files, folders (recursive, hidden ones left out), zips, tars, tables and videos.
 
     A path that does not exist is passed on, so that it shows up as an error instead of being overlooked.
 
@@ -68,6 +71,10 @@ def count_images(paths: Iterable[str | File], sampling: Sampling, leave_out: Pat
     for file in files_of(paths, leave_out):
         if _is_here(file, ZIP_SUFFIXES):
             total += member_count(file)
+        elif _is_here(file, TAR_SUFFIXES):
+            total += picture_count(file)
+        elif _is_here(file, PARQUET_SUFFIXES):
+            total += row_count(file)
         elif _is_here(file, VIDEO_SUFFIXES):
             total += frame_count(file, sampling)
         else:
@@ -81,13 +88,18 @@ def files_of(paths: Iterable[str | File], leave_out: Path | None = None) -> Iter
         if isinstance(path, RemoteFile):
             yield path
         elif is_address(path):
-            yield from remote_files(str(path), SUFFIXES)
+            found = remote_files(str(path), SUFFIXES)
+            addresses = {file.address for file in found}
+            yield from (file for file in found if _tar_beside(file.address) not in addresses)
         else:
             yield from source_files([path], leave_out)
 
 
 def source_files(paths: Iterable[str | Path], leave_out: Path | None = None) -> Iterator[Path]:
-    """Every file named, and every image, video and zip below every folder named, in order of name."""
+    """Every file named, and every image and container below every folder named, in order of name.
+
+    The Parquet file beside a tar of the same name is img2dataset's list of what is in there, and left out.
+    """
     for path in map(Path, paths):
         if path.is_dir():
             yield from _files_below(path, leave_out and leave_out.resolve())
@@ -99,6 +111,8 @@ def _files_below(folder: Path, leave_out: Path | None) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if hidden or path.suffix.lower() not in SUFFIXES or path.is_dir():
+            continue
+        if path.suffix in PARQUET_SUFFIXES and Path(_tar_beside(str(path))).exists():
             continue
         if leave_out is None or leave_out not in Path(os.path.realpath(path)).parents:
             yield path
@@ -124,10 +138,20 @@ def _contents(
         except ImageError as error:
             yield NamedImage(name, error)
             return
-        if path.suffix.lower() in ZIP_SUFFIXES:
+        suffix = path.suffix.lower()
+        if suffix in ZIP_SUFFIXES:
             yield from members(path, name, wanted)
+        elif suffix in TAR_SUFFIXES:
+            yield from samples(path, name, wanted)
+        elif suffix in PARQUET_SUFFIXES:
+            yield from pictures(path, name, wanted)
         else:
             yield from frames(path, name, sampling, wanted)
+
+
+def _tar_beside(table: str) -> str:
+    """The tar that a Parquet file of img2dataset describes; of any other file none."""
+    return table.removesuffix(".parquet") + ".tar" if table.endswith(".parquet") else ""
 
 
 def _is_here(file: File, suffixes: frozenset[str]) -> TypeGuard[Path]:
