@@ -31,6 +31,7 @@ from faceqa.engines.base import (
 from faceqa.engines.openvino import OpenVinoEngine
 from faceqa.errors import DeviceError, ImageError, MeasureError, NoFaceError
 from faceqa.faces.alignment import FaceCrop, align, crop_face, whole_crop
+from faceqa.faces.descriptor import describe
 from faceqa.faces.detection import load_detector
 from faceqa.faces.mask import FaceMasker, remove_background
 from faceqa.faces.pose import head_pose
@@ -357,7 +358,11 @@ class Scorer:
         return [
             Inspection(
                 assessment=self._conclude(
-                    replace(candidate.result, embedding=batch.by_products[EMBEDDING][i]),
+                    replace(
+                        candidate.result,
+                        embedding=batch.by_products[EMBEDDING][i],
+                        descriptor=describe(candidate.aligned),
+                    ),
                     {name: float(column[i]) for name, column in values.items()},
                     {name: _whole(column[i]) for name, column in quality.items()},
                     shares,

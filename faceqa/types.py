@@ -141,7 +141,7 @@ class Reason:
     Attributes:
         code: That of a gate in the registry (`face_too_small`, `low_ser_fiq`, `occluded`, `low_cafi`),
             `no_face`, `unreadable_image`, `image_too_small`, `image_too_large` or `measure_failed`; in a data
-            set also `not_among_best`.
+            set also `duplicate` and `not_among_best`.
         message: What is wrong, in a sentence.
         advice: What to do about it; may be empty where the message says so.
         values: For a gate `value`, the measure, and `limit`, what the policy asks for, in the measure's unit;
@@ -198,6 +198,8 @@ class Assessment:
         engine: What the numbers were computed with: `name`, `device` and `precision`.
         embedding: The face as the recognition network sees it: float32 (K,), not normalised; None without a
             face. Left out of the JSON object.
+        descriptor: How the face looks in this picture, to compare pictures: float32 (L,), see
+            `faces.descriptor`; None without a face. Left out of the JSON object.
     """
 
     image: str
@@ -219,6 +221,7 @@ class Assessment:
     models: Mapping[str, str] = field(default_factory=dict)
     engine: Mapping[str, str] = field(default_factory=dict)
     embedding: np.ndarray | None = field(default=None, compare=False, repr=False)
+    descriptor: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     def __getattr__(self, name: str) -> float | None:
         if name in _MEASURE_NAMES:

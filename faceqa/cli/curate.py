@@ -33,6 +33,7 @@ def add(commands: shared.Commands) -> None:
     shared.add_sampling(parser)
     shared.add_policy(parser)
     shared.add_limits(parser)
+    shared.add_unique(parser)
     shared.add_level(parser)
     parser.set_defaults(run=run)
 
@@ -59,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
                 policy=selection.policy,
                 keep_top=selection.keep_top,
                 keep_fraction=selection.keep_fraction,
+                unique=selection.unique,
                 export=options.export,
                 all_faces=options.all_faces,
                 unmasked=options.unmasked,

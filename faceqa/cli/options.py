@@ -131,6 +131,17 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_unique(parser: argparse.ArgumentParser) -> None:
+    """Whether near-duplicates are kept."""
+    group = parser.add_argument_group("near-duplicates")
+    group.add_argument(
+        "--unique",
+        action="store_true",
+        help="keep of nearly the same pictures of a face only the best by CAFI; without it the columns group "
+        "and duplicate_of only tell them",
+    )
+
+
 def add_level(parser: argparse.ArgumentParser) -> None:
     """Whether SER-FIQ is levelled."""
     group = parser.add_argument_group("levelling")
@@ -233,7 +244,7 @@ def selection(options: argparse.Namespace) -> Selection:
     asked = policy(options)
     if (options.keep_top or options.keep_fraction) and options.cafi_threshold is None:
         asked = replace(asked, cafi_threshold=0.0)
-    return Selection(asked, options.keep_top, options.keep_fraction)
+    return Selection(asked, options.keep_top, options.keep_fraction, options.unique)
 
 
 def _told(setting: Setting) -> str:

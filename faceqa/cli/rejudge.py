@@ -44,6 +44,7 @@ def add(commands: shared.Commands) -> None:
     shared.add_output(parser)
     shared.add_policy(parser)
     shared.add_limits(parser)
+    shared.add_unique(parser)
     parser.set_defaults(run=run)
 
 

@@ -36,6 +36,8 @@ def show_summary(screen: Screen, summary: Summary, written: Path) -> int:
         "rejected": summary.rejected,
         "could not be assessed": summary.errors,
     }
+    if summary.groups:
+        counts["near-duplicates of a better face"] = summary.duplicates
     screen.table(["what", "count"], [(name, f"{number:,}") for name, number in counts.items()], right=[1])
     if summary.reasons:
         reasons = [(f"{n:,}", code, WORDINGS[code].short.en) for code, n in summary.reasons.items()]

@@ -25,8 +25,8 @@ from faceqa.types import Assessment
 JOURNAL = "scores.jsonl"
 """The file in the output folder."""
 
-EMBEDDING = "embedding"
-"""Name of what a line holds beside the columns of the table, where a run keeps it."""
+VECTORS = ("embedding", "descriptor")
+"""What the line of a face holds beside the columns of the table: attributes of its row."""
 
 
 class Journal:
@@ -104,7 +104,7 @@ class Journal:
         if self._known is None:
             self.begin()
         results = [result for results in batch for result in results]
-        self._write([_line(Row.of(result), self._settings.embeddings) for result in results])
+        self._write([_line(Row.of(result)) for result in results])
         self.done.update(result.image for result in results)
 
     def _write(self, line: Any) -> None:
@@ -145,17 +145,19 @@ def _told(engine: dict[str, str]) -> str:
     )
 
 
-def _line(row: Row, with_embedding: bool) -> dict[str, Cell]:
-    if not with_embedding or row.embedding is None:
-        return row.cells()
-    return {**row.cells(), EMBEDDING: base64.b64encode(row.embedding.tobytes()).decode()}
+def _line(row: Row) -> dict[str, Cell]:
+    vectors = {name: vector for name in VECTORS if (vector := getattr(row, name)) is not None}
+    return {
+        **row.cells(),
+        **{name: base64.b64encode(vector.tobytes()).decode() for name, vector in vectors.items()},
+    }
 
 
 def _row(line: dict[str, Any]) -> Row:
-    row = Row.from_cells(line)
-    if line.get(EMBEDDING) is None:
-        return row
-    return replace(row, embedding=np.frombuffer(base64.b64decode(line[EMBEDDING]), np.float16))
+    vectors: dict[str, Any] = {
+        name: np.frombuffer(base64.b64decode(line[name]), np.float16) for name in VECTORS if name in line
+    }
+    return replace(Row.from_cells(line), **vectors)
 
 
 def _entries(path: Path) -> Iterator[tuple[int, Settings | list[Row]]]:

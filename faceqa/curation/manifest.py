@@ -32,6 +32,7 @@ def manifest(settings: Settings, selection: Selection, counts: dict[str, int]) -
         "weights": _networks(settings),
         "engine": settings.engine,
         "policy": asdict(selection.policy),
+        "unique": selection.unique,
         "sources": told["paths"],
         "sampling": told["sampling"],
         "counts": counts,

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from faceqa.curation import table
+from faceqa.curation.duplicates import find_groups, with_groups
 from faceqa.curation.export import Export, sort_files
 from faceqa.curation.journal import JOURNAL, read_rows, read_settings
 from faceqa.curation.levelling import LEVELLING, Levelling, fit_rows
 from faceqa.curation.report import write_report
 from faceqa.curation.runners import local
-from faceqa.curation.selection import Levelled, Summary, Summing, select
+from faceqa.curation.selection import Choice, Levelled, Summary, Summing, select
 from faceqa.curation.settings import Selection, Settings
 from faceqa.curation.table import Row
 from faceqa.errors import CurationError
@@ -75,12 +76,11 @@ class Run:
         yield from RUNNERS[runner](self.settings, self.out, load_scorer)
 
     def rows(self, selection: Selection) -> Iterator[Row]:
-        """The rows with their verdicts, read as they are needed; levelled where the run holds a fit."""
-        path = self.out / LEVELLING
-        if not path.is_file():
-            return select(lambda: read_rows(self.out), selection)
-        levelling = Levelling.read(path)
-        return select(lambda: levelling.rows(read_rows(self.out)), selection)
+        """The rows with their verdicts, read as they are needed.
+
+        They know their near-duplicates, and are levelled where the run holds a fit.
+        """
+        return select(self._measured(), selection)
 
     def level(self, by: Path | None = None) -> Levelled:
         """Level the run: `rows` and `publish` then go by levelled SER-FIQ, now and later.
@@ -92,12 +92,8 @@ class Run:
             What the fit is like, or why there is none. Without one the run is not levelled.
 
         Raises:
-            CurationError: when the run keeps no embeddings, or `by` is no fit.
+            CurationError: when `by` is no fit.
         """
-        if not self.settings.embeddings:
-            raise CurationError(
-                "no_embeddings", f"{self.out} keeps no embeddings. Begin a run with levelling."
-            )
         try:
             found = Levelling.read(by) if by is not None else fit_rows(read_rows(self.out))
         except CurationError as error:
@@ -128,22 +124,40 @@ class Run:
             The summary.
         """
         settings = read_settings(self.out)
+        measured = self._measured()
+        choice = Choice.among(measured, selection)
+
+        def rows() -> Iterator[Row]:
+            return choice.of(measured())
+
         summing = Summing()
         with ExitStack() as stack:
             writers = [
                 stack.enter_context(table.csv_writer(self.out / "scores.csv")),
                 stack.enter_context(table.parquet_writer(self.out / "scores.parquet")),
             ]
-            for row in self.rows(selection):
+            for row in rows():
                 summing.add(row)
                 for write in writers:
                     write(row)
         summary = summing.summary(selection, settings, levelled or self._levelled())
         if export is not None:
-            sort_files(self.settings, self.out, lambda: self.rows(selection), export)
+            sort_files(self.settings, self.out, rows, export)
         _write_json(summary.to_dict(), self.out / "summary.json")
-        write_report(self.settings, self.out, lambda: self.rows(selection), summary, language)
+        write_report(self.settings, self.out, rows, summary, language)
         return summary
+
+    def _measured(self) -> Callable[[], Iterator[Row]]:
+        """Gives the rows of the journal, from the first on, with what only all of them together tell."""
+        groups = find_groups(read_rows(self.out))
+        path = self.out / LEVELLING
+        levelling = Levelling.read(path) if path.is_file() else None
+
+        def rows() -> Iterator[Row]:
+            found = with_groups(read_rows(self.out), groups)
+            return found if levelling is None else levelling.rows(found)
+
+        return rows
 
     def _levelled(self) -> Levelled | None:
         path = self.out / LEVELLING
@@ -157,6 +171,7 @@ def curate(
     policy: Policy | None = None,
     keep_top: int | None = None,
     keep_fraction: float | None = None,
+    unique: bool = False,
     export: Export | None = None,
     all_faces: bool = False,
     unmasked: bool = False,
@@ -186,6 +201,7 @@ def curate(
         policy: What the verdicts go by; by default the default policy.
         keep_top: Of the accepted faces only so many, the best by CAFI.
         keep_fraction: The same as a share of the faces that pass the gates, in [0, 1].
+        unique: Of near-duplicates keep the best by CAFI only; by default the tables only tell them.
         export: Fill `kept/` and `rejected/` with "link", "copy" or "crop"; see `Run.publish`.
         all_faces: Assess every face of an image, not only the largest.
         unmasked: Score the crops with their backgrounds, too.
@@ -228,7 +244,6 @@ def curate(
         most=most,
         all_faces=all_faces,
         unmasked=unmasked,
-        embeddings=bool(level),
         models=models if scorer is None else scorer.model_set,
         iqa=iqa if scorer is None else scorer.iqa,
     )
@@ -244,7 +259,7 @@ def curate(
     for images in run.assess(load_scorer, runner):
         progress(images)
     levelled = run.level(None if level is True else Path(level)) if level else None
-    return run.publish(Selection(policy, keep_top, keep_fraction), export, language, levelled)
+    return run.publish(Selection(policy, keep_top, keep_fraction, unique), export, language, levelled)
 
 
 def holds_run(out: Path) -> bool:

@@ -17,6 +17,8 @@ from faceqa.curation.settings import Selection, Settings
 from faceqa.curation.table import Row
 from faceqa.measures.registry import MEASURES, SCORE
 from faceqa.types import SCHEMA
+from faceqa.verdict.judge import cafi
+from faceqa.verdict.policy import Policy
 
 SHARES = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 """Of the faces that pass the gates, for which the summary says the CAFI threshold that keeps them."""
@@ -24,6 +26,7 @@ SHARES = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 NOT_AMONG_BEST = "not_among_best"
+DUPLICATE = "duplicate"
 
 DESCRIBED = (SCORE, *MEASURES)
 """The measures whose distribution the summary gives."""
@@ -79,6 +82,8 @@ class Summary:
         accepted: Faces that are kept.
         rejected: Faces, and images without one, that are not.
         errors: Images that could not be assessed.
+        duplicates: Faces that are near-duplicates of a better one.
+        groups: How many groups of near-duplicates there are.
         reasons: How often each reason comes, the most frequent first.
         measures: Of each measure its lowest, highest and mean value and its quantiles; of a signed measure
             those of its size, which is what its limit looks at.
@@ -96,6 +101,8 @@ class Summary:
     accepted: int
     rejected: int
     errors: int
+    duplicates: int
+    groups: int
     reasons: Mapping[str, int]
     measures: Mapping[str, Mapping[str, float]]
     limits: Mapping[str, float]
@@ -116,7 +123,7 @@ class Summary:
     def _manifest(self) -> dict[str, Any] | None:
         if self.settings is None:
             return None
-        names = ("images", "faces", "passing", "accepted", "rejected", "errors")
+        names = ("images", "faces", "passing", "accepted", "rejected", "errors", "duplicates", "groups")
         counts = {name: getattr(self, name) for name in names}
         return manifest(self.settings, self.selection, counts)
 
@@ -131,6 +138,8 @@ class Summing:
         self._reasons: Counter[str] = Counter()
         self._values: dict[str, array[float]] = {row.name: array("d") for row in DESCRIBED}
         self._faces = 0
+        self._duplicates = 0
+        self._groups: set[str] = set()
 
     def add(self, row: Row) -> None:
         """Count a row; those of one image come one after the other."""
@@ -140,6 +149,9 @@ class Summing:
         self._verdicts[row.verdict] += 1
         self._reasons.update(row.reasons)
         self._faces += bool(row.scores)
+        self._duplicates += row.duplicate_of is not None
+        if row.group is not None:
+            self._groups.add(row.group)
         for measure, values in zip(DESCRIBED, self._values.values(), strict=True):
             value = row.cafi if measure is SCORE else row.scores.get(measure.name)
             if value is not None:
@@ -162,6 +174,8 @@ class Summing:
             accepted=self._verdicts["accept"],
             rejected=self._verdicts["reject"],
             errors=self._verdicts["error"],
+            duplicates=self._duplicates,
+            groups=len(self._groups),
             reasons=dict(self._reasons.most_common()),
             measures=measures,
             limits=selection.policy.limits(measures),
@@ -172,24 +186,71 @@ class Summing:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What can be said of a row only when all rows are known.
+
+    Attributes:
+        selection: Which faces to keep.
+        best: Of each group of near-duplicates the number of its best row, and that row's image.
+        kept: The numbers of the rows that a limit keeps; None without a limit.
+    """
+
+    selection: Selection
+    best: Mapping[str, tuple[int, str]]
+    kept: frozenset[int] | None = None
+
+    @classmethod
+    def among(cls, rows: Callable[[], Iterable[Row]], selection: Selection) -> Choice:
+        """The choice among all rows: `rows` gives them from the first on, and is called again for a limit."""
+        choice = cls(selection, _best_of_groups(rows(), selection.policy))
+        if selection.keep_top is None and selection.keep_fraction is None:
+            return choice
+        return replace(choice, kept=frozenset(_best(choice.of(rows()), selection)))
+
+    def of(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The same rows with their verdicts."""
+        for number, row in enumerate(rows):
+            judged = self._without_duplicates(number, row.judged(self.selection.policy))
+            if self.kept is not None and judged.verdict == "accept" and number not in self.kept:
+                judged = replace(judged, verdict="reject", reasons=(NOT_AMONG_BEST,))
+            yield judged
+
+    def _without_duplicates(self, number: int, row: Row) -> Row:
+        """A row that says whose duplicate it is; where duplicates are not kept that is a gate."""
+        best, image = self.best.get(row.group or "", (number, None))
+        if best == number:
+            return row if row.duplicate_of is None else replace(row, duplicate_of=None)
+        told = replace(row, duplicate_of=image)
+        if row.cafi is None or not self.selection.unique:
+            return told
+        return replace(told, verdict="reject", cafi=None, reasons=(DUPLICATE,))
+
+
 def select(rows: Callable[[], Iterable[Row]], selection: Selection) -> Iterator[Row]:
-    """The rows with their verdicts: the policy's, and then the limit on how many are kept.
+    """The rows with their verdicts: the policy's, then near-duplicates, then the limit on how many are kept.
 
     Args:
-        rows: Gives all rows from the first on; called a second time where a limit needs to know all first.
+        rows: Gives all rows from the first on; called once to know the groups, once for a limit, and once
+            more.
         selection: Which faces to keep.
     """
-    judged = (row.judged(selection.policy) for row in rows())
-    if selection.keep_top is None and selection.keep_fraction is None:
-        return judged
-    best = _best(judged, selection)
-    again = (row.judged(selection.policy) for row in rows())
-    return (
-        replace(row, verdict="reject", reasons=(NOT_AMONG_BEST,))
-        if row.verdict == "accept" and number not in best
-        else row
-        for number, row in enumerate(again)
-    )
+    return Choice.among(rows, selection).of(rows())
+
+
+def _best_of_groups(rows: Iterable[Row], policy: Policy) -> dict[str, tuple[int, str]]:
+    """Of each group the number and image of its best row.
+
+    A face that passes the gates comes before one that does not, then the higher CAFI, then the name.
+    """
+    ranks: dict[str, tuple[bool, float, str, int, int]] = {}
+    for number, row in enumerate(rows):
+        if row.group is None or (measures := row.measures) is None:
+            continue
+        gated = row.judged(policy).cafi is None
+        rank = gated, -cafi(measures, policy), row.image, row.face_index or 0, number
+        ranks[row.group] = min(rank, ranks.get(row.group, rank))
+    return {group: (number, image) for group, (*_, image, _, number) in ranks.items()}
 
 
 def _best(rows: Iterable[Row], selection: Selection) -> set[int]:

@@ -37,7 +37,6 @@ class Settings:
         most: So many images at most; the others are left out.
         all_faces: Whether every face counts, or only the largest of each image.
         unmasked: Whether the crops with their backgrounds are scored, too.
-        embeddings: Whether the journal keeps the faces' embeddings, which levelling needs.
         models: The model set.
         iqa: Another metric in the place of DBCNN.
         version: Of faceqa.
@@ -52,7 +51,6 @@ class Settings:
     most: int | None = None
     all_faces: bool = False
     unmasked: bool = False
-    embeddings: bool = False
     models: weights.Models = "open"
     iqa: str | None = None
     version: str = field(default_factory=lambda: version("faceqa"))
@@ -84,8 +82,11 @@ class Selection:
         policy: Its gates and its CAFI threshold.
         keep_top: Of those that it accepts, only so many, the best by CAFI.
         keep_fraction: The same as a share of the faces that pass the gates, in [0, 1].
+        unique: Whether to keep of near-duplicates only the best by CAFI. This is then a gate like the others:
+            a duplicate has no CAFI, and limits count it as failed.
     """
 
     policy: Policy = field(default_factory=Policy)
     keep_top: int | None = None
     keep_fraction: float | None = None
+    unique: bool = False

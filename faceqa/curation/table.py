@@ -35,7 +35,7 @@ ROWS_IN_A_GROUP = 10_000
 """Of a parquet file, which are in memory together."""
 
 SHORTEST = 1e-12
-"""Length of an embedding that counts as none."""
+"""Length of an embedding or descriptor that counts as none."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")
 """A text cell that begins so gets an apostrophe before it: spreadsheets would run it as a formula. The
@@ -61,12 +61,15 @@ class Row:
         confidence: The detector's, in [0, 1].
         box: (x1, y1, x2, y2) in px.
         faces_found: How many faces the image shows.
+        group: Name of the group of near-duplicates that the face is in; None where it is in none.
+        duplicate_of: Name of the image with the best face of that group; None for this face itself.
         width: Of the image in px; None where it could not be read.
         height: Likewise.
         error: What went wrong, in a sentence; None where nothing did.
         others: Cells of columns that other programs added; as text, where the table is a CSV file.
         embedding: The face as the recognition network sees it, a unit vector, float16 (K,); in the journal of
-            a run that keeps it, and in no table.
+            a run, and in no table.
+        descriptor: How the face looks in this picture, a unit vector, float16 (L,); likewise.
     """
 
     image: str
@@ -82,11 +85,14 @@ class Row:
     confidence: float | None = None
     box: Box | None = None
     faces_found: int = 0
+    group: str | None = None
+    duplicate_of: str | None = None
     width: int | None = None
     height: int | None = None
     error: str | None = None
     others: Mapping[str, Any] = field(default_factory=dict)
     embedding: np.ndarray | None = field(default=None, compare=False, repr=False)
+    descriptor: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(cls, assessment: Assessment) -> Row:
@@ -111,6 +117,7 @@ class Row:
             height=assessment.height,
             error=assessment.error,
             embedding=_direction(assessment.embedding),
+            descriptor=_direction(assessment.descriptor),
         )
 
     @property
@@ -174,6 +181,8 @@ _PLAIN: Mapping[str, type] = {
     "roll": float,
     "inter_eye_distance": float,
     "confidence": float,
+    "group": str,
+    "duplicate_of": str,
     "width": int,
     "height": int,
     "error": str,
@@ -212,7 +221,7 @@ COLUMNS: tuple[Column, ...] = (
     *_attributes("pitch", "roll", "inter_eye_distance", "confidence"),
     *map(_edge, range(4)),
     _attribute("faces_found", int),
-    *_attributes("width", "height", "error"),
+    *_attributes("group", "duplicate_of", "width", "height", "error"),
 )
 """Units as in `types` and the registry: px, degrees, shares in [0, 1]. `reasons` are codes with spaces
 between them."""
@@ -225,10 +234,10 @@ NEEDED = {"image", "verdict", SCORE.name, "reasons", *(row.name for row in JUDGE
 Write = Callable[[Row], None]
 
 
-def _direction(embedding: np.ndarray | None) -> np.ndarray | None:
-    if embedding is None:
+def _direction(vector: np.ndarray | None) -> np.ndarray | None:
+    if vector is None:
         return None
-    return (embedding / max(float(np.linalg.norm(embedding)), SHORTEST)).astype(np.float16)
+    return (vector / max(float(np.linalg.norm(vector)), SHORTEST)).astype(np.float16)
 
 
 @contextmanager

@@ -53,6 +53,16 @@ _OF_IMAGES = {
 }
 
 _OF_DATA_SETS = {
+    "duplicate": ReasonWords(
+        Words("near-duplicate", "중복에 가까움"),
+        Words(
+            "The data set holds nearly the same picture, as good or better.",
+            "거의 같은 사진이 데이터 세트에 있으며, 그 화질이 같거나 더 좋습니다.",
+        ),
+        Words(
+            "Keep near-duplicates, too, if you want both.", "둘 다 필요하면 중복에 가까운 사진도 남기세요."
+        ),
+    ),
     "not_among_best": ReasonWords(
         Words("not among the best", "상위에 들지 못함"),
         Words(

@@ -1,7 +1,7 @@
 import json
 import zipfile
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
@@ -72,7 +72,10 @@ def test_every_image_has_its_rows(finished, album, scorer):
 
 
 def test_the_table_is_the_journal_judged(finished):
-    assert list(read_csv(finished / "scores.csv")) == list(select(lambda: read_rows(finished), Selection()))
+    told = list(read_csv(finished / "scores.csv"))
+    assert told == list(Run.found(finished).rows(Selection()))
+    alone = (replace(row, group=None, duplicate_of=None) for row in told)
+    assert list(alone) == list(select(lambda: read_rows(finished), Selection()))
 
 
 def test_the_summary_counts(finished):
@@ -234,10 +237,10 @@ def test_rows_are_read_as_they_are_needed():
             yield face(cafi)
 
     judged = select(rows, Selection())
-    assert (read, next(judged).image, read) == (0, "0.jpg", 1)
+    assert (read, next(judged).image, read) == (100, "0.jpg", 101), "groups need to know all, but keep none"
     best = select(rows, Selection(keep_top=1))
     next(best)
-    assert read == 1 + 100 + 1, "a limit needs to know all, but keeps none"
+    assert read == 101 + 200 + 1, "so does a limit"
 
 
 def test_the_table_of_thresholds_keeps_what_it_says():
@@ -270,3 +273,57 @@ def test_a_table_alone_is_rejudged_and_back_again(finished, tmp_path, no_models)
     cli.main(["rejudge", str(table)])
     assert table.read_bytes() == (finished / "scores.csv").read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]
+
+
+@pytest.fixture(scope="module")
+def twins(scorer, tmp_path_factory) -> Path:
+    """A run over two portraits, each as it is, encoded anew, brightened, and cropped."""
+    folder = tmp_path_factory.mktemp("twins")
+    (folder / "photos").mkdir()
+    for name in ("hopper", "collins"):
+        photo = cv2.imread(str(EXAMPLES / f"{name}.jpg"))
+        height, width = photo.shape[:2]
+        changed = {
+            "a": (photo, 95),
+            "b": (photo, 40),
+            "c": (cv2.convertScaleAbs(photo, alpha=1.2), 60),
+            "d": (photo[height // 20 :, : -width // 20], 60),
+        }
+        for letter, (picture, quality) in changed.items():
+            path = folder / "photos" / f"{letter}-{name}.jpg"
+            cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    curate([folder / "photos"], folder / "out", scorer=scorer)
+    return folder
+
+
+def test_the_same_picture_is_found_again_and_another_person_is_not(twins):
+    rows = list(read_csv(twins / "out" / "scores.csv"))
+    members: dict[str, set[str]] = {}
+    for row in rows:
+        assert row.group is not None, row.image
+        members.setdefault(row.group, set()).add(Path(row.image).stem[2:])
+    assert sorted(map(sorted, members.values())) == [["collins"], ["hopper"]]
+    assert sum(row.duplicate_of is None for row in rows) == 2
+
+
+def test_of_the_same_picture_the_best_is_kept_and_rejudging_brings_the_others_back(twins, tmp_path, scorer):
+    told = {row.image: row for row in read_csv(twins / "out" / "scores.csv")}
+    usual = (twins / "out" / "scores.csv").read_bytes()
+    summary = curate([twins / "photos"], twins / "unique", scorer=scorer, unique=True)
+    rows = list(read_csv(twins / "unique" / "scores.csv"))
+    kept = [row.image for row in rows if row.verdict == "accept"]
+    assert len(kept) == summary.accepted == 2 and summary.reasons["duplicate"] >= 5
+    for row in rows:
+        assert (row.group, row.duplicate_of) == (told[row.image].group, told[row.image].duplicate_of)
+        if row.duplicate_of:
+            usual_one = told[row.image]
+            passes = usual_one.cafi is not None
+            assert row.duplicate_of in kept
+            assert row.reasons == (("duplicate",) if passes else usual_one.reasons)
+            assert not passes or told[row.duplicate_of].cafi >= usual_one.cafi
+    assert cli.main(["rejudge", str(twins / "unique")]) == 0
+    assert (twins / "unique" / "scores.csv").read_bytes() == usual
+    table = tmp_path / "scores.csv"
+    table.write_bytes(usual)
+    assert cli.main(["rejudge", str(table), "--unique"]) == 0
+    assert list(read_csv(table)) == rows, "a table alone is enough"

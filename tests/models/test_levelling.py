@@ -139,12 +139,12 @@ def test_where_nothing_can_be_learnt_nothing_is():
 @pytest.fixture
 def run(tmp_path) -> Run:
     """A run over faces that no network has seen."""
-    found = Run(tmp_path, Settings(("faces",), embeddings=True))
+    found = Run(tmp_path, Settings(("faces",)))
     from faceqa.curation.journal import Journal, _line
 
     with Journal(found.out, found.settings) as journal:
         journal.begin()
-        journal._write([_line(one, True) for one in rows(300)])
+        journal._write([_line(one) for one in rows(300)])
     return found
 
 
@@ -172,11 +172,6 @@ def test_a_fit_can_be_applied_to_another_run(run, tmp_path):
     (other / JOURNAL).write_bytes((run.out / JOURNAL).read_bytes())
     assert second.level(run.out / LEVELLING).people == 300
     assert (other / LEVELLING).read_bytes() == (run.out / LEVELLING).read_bytes()
-
-
-def test_without_embeddings_there_is_a_sentence(tmp_path):
-    with pytest.raises(CurationError, match="keeps no embeddings"):
-        Run(tmp_path, Settings(("faces",))).level()
 
 
 def test_too_few_faces_leave_the_run_as_it_is(scorer, tmp_path):

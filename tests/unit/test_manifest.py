@@ -21,7 +21,8 @@ def test_it_says_what_made_the_data_set():
     assert found["sources"] == ["photos"] and found["policy"] == asdict(policy)
     assert found["faceqa"] == version("faceqa") and found["packages"]["numpy"] == version("numpy")
     assert found["counts"] == {
-        **{"images": 2, "faces": 0, "passing": 0, "accepted": 0, "rejected": 1, "errors": 1}
+        **{"images": 2, "faces": 0, "passing": 0, "accepted": 0, "rejected": 1, "errors": 1},
+        **{"duplicates": 0, "groups": 0},
     }
 
 

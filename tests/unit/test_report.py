@@ -682,6 +682,40 @@ def test_a_face_of_a_levelled_run_is_held_against_the_levelled_gate(visit, tmp_p
     assert told[row] == f"{passes} · {at_least}"
 
 
+TWINS = [
+    face("album/best.jpg", dbcnn=80.0, group="1f"),
+    face("album/copy.jpg", dbcnn=70.0, group="1f"),
+    face("album/other.jpg", dbcnn=75.0),
+]
+
+
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", "a better one: 1 of the faces (groups: 1)"), ("ko", "얼굴 1개는 더 나은")]
+)
+def test_near_duplicates_are_told_and_count_as_failed_where_the_best_are_kept(tmp_path, language, told):
+    page = page_of(written(tmp_path, TWINS, language=language), language)
+    assert told in page.text
+    assert [entry["duplicate_of"] for entry in page.entries] == [None, "album/best.jpg", None]
+    assert [entry["verdict"] for entry in page.entries] == ["accept"] * 3
+    page = page_of(written(tmp_path, TWINS, Selection(unique=True), language), language)
+    assert [entry["reasons"] for entry in page.entries] == [[], ["duplicate"], []]
+    assert WORDINGS["duplicate"].short.in_language(language) in page.text
+    assert page.data["page"]["steps"] is not None and sum(page.data["page"]["steps"]["counts"]) == 2
+
+
+@pytest.mark.browser
+def test_a_near_duplicate_leads_to_the_better_picture_and_stays_rejected(visit, tmp_path):
+    page = visit(written(tmp_path, TWINS, Selection(unique=True)))
+    slide(page, 10)
+    assert verdicts(page)["album/copy.jpg"] == "reject"
+    page.click(".face[title='album/copy.jpg']")
+    assert WORDINGS["duplicate"].message.en in page.inner_text("#one")
+    page.click(".one-told button")
+    assert page.inner_text("#one-name") == "album/best.jpg"
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.title") == "album/best.jpg"
+
+
 @pytest.mark.browser
 def test_faces_sort_by_every_measure_and_by_name(visit, tmp_path):
     rows = [*many(40), faceless("faces/tree.jpg")]

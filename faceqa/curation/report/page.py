@@ -60,6 +60,7 @@ class Entry(NamedTuple):
         pose: Pitch and roll in degrees.
         size: Width and height of the image in px.
         eyes: Inter-eye distance in px.
+        duplicate_of: Name of the image with a better face that is nearly the same.
         error: What went wrong, in a sentence.
         picture: A data URL.
     """
@@ -74,6 +75,7 @@ class Entry(NamedTuple):
     pose: tuple[float, float] | None
     size: tuple[int, int] | None
     eyes: float | None
+    duplicate_of: str | None
     error: str | None
     picture: str | None
 
@@ -195,6 +197,7 @@ def _entries(rows: Iterable[Row], pictures: Mapping[Key, bytes]) -> Iterator[Ent
             None if row.roll is None else (row.pitch or 0.0, row.roll),
             None if row.width is None else (row.width, row.height or 0),
             row.inter_eye_distance,
+            row.duplicate_of,
             row.error,
             None if picture is None else data_url(picture),
         )
@@ -281,6 +284,9 @@ def _run(settings: Settings, summary: Summary, day: date) -> list[tuple[Words, W
         percent = f"{100 * selection.keep_fraction:g}"
         lines.append((PAGE_WORDS["keep_top"], _filled("keep_fraction.value", percent=percent)))
     lines.append((PAGE_WORDS["scope"], PAGE_WORDS["scope.all" if settings.all_faces else "scope.largest"]))
+    if summary.groups:
+        kept = "duplicates.best" if selection.unique else "duplicates.all"
+        lines.append((PAGE_WORDS["duplicates"], PAGE_WORDS[kept]))
     if summary.levelled is not None:
         lines.append((PAGE_WORDS["levelled"], _levelled(summary.levelled)))
     lines.append((PAGE_WORDS["models"], _same(settings.models)))

@@ -260,11 +260,21 @@
     });
   }
 
+  /* The name of the better face that is nearly the same; it leads there if the page shows that face. */
+  function twinOf(face) {
+    const best = faces.find((one) => one.image === face.duplicate_of && one.duplicate_of === null);
+    if (!best) return face.duplicate_of;
+    const link = element("button", {type: "button", class: "link"}, shortName(best));
+    link.addEventListener("click", () => open(best));
+    return link;
+  }
+
   function described(face) {
     return [
       ...(face.pose ? ["pitch", "roll"].map((name, at) => line(say(name), `${Math.round(face.pose[at]) || 0}°`)) : []),
       ...(face.eyes === null ? [] : [line(say("eyes"), `${face.eyes.toFixed(0)} px`)]),
       ...(face.size ? [line(say("size"), `${face.size[0]} × ${face.size[1]} px`)] : []),
+      ...(face.duplicate_of === null ? [] : [line(say("duplicate_of"), twinOf(face))]),
     ];
   }
 
@@ -405,7 +415,7 @@
       const by = {ArrowLeft: -1, ArrowRight: 1}[event.key];
       if (by) { event.preventDefault(); turn(by); }
     });
-    dialog.addEventListener("close", () => { current?.card.focus(); current = null; });
+    dialog.addEventListener("close", () => { current?.card?.focus(); current = null; });
   }
 
   if (faces.length) sortGallery();

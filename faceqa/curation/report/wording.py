@@ -59,6 +59,10 @@ PAGE_WORDS: Mapping[str, Words] = {
         "얼굴 {faces}개 중 {kept}개를 남깁니다({percent}%).",
     ),
     "no_faces": Words("No face was found.", "얼굴을 찾지 못했습니다."),
+    "told_duplicates": Words(
+        "Nearly the same picture as a better one: {duplicates} of the faces (groups: {groups}).",
+        "얼굴 {duplicates}개는 더 나은 사진과 거의 같습니다(그룹 {groups}개).",
+    ),
     # Slider
     "preview": Words(
         "A preview: the files of this run still go by {limit}. A face that fails a gate stays rejected.",
@@ -110,6 +114,9 @@ PAGE_WORDS: Mapping[str, Words] = {
     "scope": Words("Assessed", "평가 대상"),
     "scope.all": Words("every face of an image", "이미지의 모든 얼굴"),
     "scope.largest": Words("the largest face of an image", "이미지에서 가장 큰 얼굴"),
+    "duplicates": Words("Near-duplicates", "중복에 가까운 사진"),
+    "duplicates.best": Words("the best of each group is kept", "그룹마다 가장 좋은 사진만 남김"),
+    "duplicates.all": Words("told, and kept like the others", "표시만 하고 다른 사진처럼 처리"),
     "levelled": Words("Levelled", "보정"),
     "levelled.by": Words("by {faces} good faces of {people} people", "{people}명의 좋은 얼굴 {faces}개 기준"),
     "levelled.not": Words(
@@ -161,6 +168,7 @@ PAGE_WORDS: Mapping[str, Words] = {
     "roll": Words("Roll", "기울기"),
     "eyes": Words("Between the eyes", "두 눈 사이"),
     "size": Words("Image", "이미지"),
+    "duplicate_of": Words("Nearly the same as", "거의 같은 사진"),
 }
 
 ROLES: Mapping[str, Words] = {
