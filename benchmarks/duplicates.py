@@ -11,9 +11,9 @@ Still pictures: debruine/webmorphR.stim (London, 3dsk), hmdghoul/generated-faces
 hatatori/random-faces and u1i/ai-faces; films: the .mp4 files of KwaiVGI/LivePortrait `assets/examples`, in
 one folder `LivePortrait`. DIR holds these folders.
 
-*The rule*: the threshold is the lowest hundredth that keeps strangers apart, and the two pictures of 98 % of
-the people, on one half of them. The other half says what it does. Beside faceqa's vector, the embedding and
-the descriptor alone are judged by the same rule.
+*The rule*: the threshold is the lowest multiple of 0.005 that keeps strangers apart, and the two pictures of
+95 % of the people, on one half of them. The other half says what it does. Beside faceqa's vector, the
+embedding and the descriptor alone are judged by the same rule.
 
 *A million faces*: half of `SCALE` random faces have near-copies among the others, up to 1,000 of one.
 
@@ -60,8 +60,11 @@ SMALL = 40
 
 OF_A_PERSON = "two pictures of a person"
 
-APART = 0.98
+APART = 0.95
 """Share of these that the threshold keeps apart where it is chosen."""
+
+GRID = 0.005
+"""Of which the threshold is a multiple."""
 
 FRAMES_APART = (1, 12, 24, 60)
 """Of films with 24 to 30 frames a second; the first are neighbours."""
@@ -189,9 +192,9 @@ def judged(still: np.ndarray, film: np.ndarray, stills: Features, films: Feature
         np.quantile(values, APART if name == OF_A_PERSON else 1, method="higher")
         for name, values in alike["chosen on"].items()
     )
-    threshold = float(np.floor(highest * 100 + 1) / 100)
+    threshold = float(np.floor(highest / GRID + 1) * GRID)
     side = halves["told of"]
-    found: dict = {"threshold": round(threshold, 2), "taken for one": {}, "found": {}}
+    found: dict = {"threshold": round(threshold, 3), "taken for one": {}, "found": {}}
     for name, values in alike["told of"].items():
         found["taken for one"][name] = told(values, threshold)
     for change in CHANGES:
