@@ -9,7 +9,7 @@ from rich.text import Text
 
 from faceqa.cli.exit_codes import ALL_ASSESSED, SOME_FAILED
 from faceqa.cli.terminal import Screen, printable
-from faceqa.measures.registry import MEASURES, SCORE, Measure, replacements
+from faceqa.measures.registry import COMPONENTS, MEASURES, SCORE, Measure, replacements
 from faceqa.verdict.reasons import WORDINGS
 
 if TYPE_CHECKING:
@@ -64,12 +64,24 @@ def _levelled(levelled: Levelled) -> str:
 
 
 def _measures(summary: Summary) -> list[tuple[str, ...]]:
+    """Of the measures, and of the quality components that the policy asks for."""
     quantiles = ("p5", "p50", "p95")
-    return [
+    measures = [
         (row.title.en, *(row.text(summary.measures[row.name][q]) for q in quantiles), _limit(row, summary))
         for row in (SCORE, *MEASURES)
         if row.name in summary.measures
     ]
+    minimums = summary.selection.policy.minimums
+    components = [
+        (
+            row.title.en,
+            *(f"{summary.components[row.name][q]:.0f}" for q in quantiles),
+            f"at least {minimums[row.name]:g}",
+        )
+        for row in COMPONENTS
+        if row.name in minimums and row.name in summary.components
+    ]
+    return measures + components
 
 
 def _limit(row: Measure, summary: Summary) -> str:

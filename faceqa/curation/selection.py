@@ -15,7 +15,7 @@ from faceqa.curation.levelling import Levelling
 from faceqa.curation.manifest import manifest
 from faceqa.curation.settings import Selection, Settings
 from faceqa.curation.table import Row
-from faceqa.measures.registry import MEASURES, SCORE
+from faceqa.measures.registry import COMPONENTS, MEASURES, SCORE
 from faceqa.types import SCHEMA
 from faceqa.verdict.judge import cafi
 from faceqa.verdict.policy import Policy
@@ -87,6 +87,7 @@ class Summary:
         reasons: How often each reason comes, the most frequent first.
         measures: Of each measure its lowest, highest and mean value and its quantiles; of a signed measure
             those of its size, which is what its limit looks at.
+        components: The same of each quality component.
         limits: What the verdicts went by, by measure: the limits of the gates and of the score. In a levelled
             run levelled SER-FIQ is among them, and SER-FIQ is not.
         thresholds: Which CAFI threshold keeps which share.
@@ -105,6 +106,7 @@ class Summary:
     groups: int
     reasons: Mapping[str, int]
     measures: Mapping[str, Mapping[str, float]]
+    components: Mapping[str, Mapping[str, float]]
     limits: Mapping[str, float]
     thresholds: tuple[Threshold, ...]
     selection: Selection = field(default_factory=Selection)
@@ -137,6 +139,7 @@ class Summing:
         self._verdicts: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._values: dict[str, array[float]] = {row.name: array("d") for row in DESCRIBED}
+        self._components: dict[str, array[int]] = {row.name: array("b") for row in COMPONENTS}
         self._faces = 0
         self._duplicates = 0
         self._groups: set[str] = set()
@@ -156,6 +159,9 @@ class Summing:
             value = row.cafi if measure is SCORE else row.scores.get(measure.name)
             if value is not None:
                 values.append(measure.size(value))
+        for name, component in row.components.items():
+            if component is not None:
+                self._components[name].append(component)
 
     def summary(
         self,
@@ -178,6 +184,9 @@ class Summing:
             groups=len(self._groups),
             reasons=dict(self._reasons.most_common()),
             measures=measures,
+            components={
+                name: distribution(np.asarray(known)) for name, known in self._components.items() if known
+            },
             limits=selection.policy.limits(measures),
             thresholds=_thresholds(values[SCORE.name]),
             selection=selection,

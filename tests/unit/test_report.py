@@ -27,7 +27,7 @@ from faceqa.curation.selection import Summing, select
 from faceqa.curation.settings import Selection, Settings
 from faceqa.curation.table import Row
 from faceqa.curation.thumbnails import MOST_BYTES, SIDE, THUMBNAILS, picture, thumbnails
-from faceqa.measures.registry import MEASURES, SCORE
+from faceqa.measures.registry import COMPONENTS, MEASURES, SCORE
 from faceqa.reading import image
 from faceqa.verdict.judge import cafi
 from faceqa.verdict.policy import SETTINGS, Policy
@@ -806,3 +806,75 @@ def test_an_empty_report_moves_nothing(visit, tmp_path):
     page = visit(written(tmp_path, []))
     page.click("[data-language=ko]")
     assert "얼굴을 찾지 못했습니다." in page.inner_text("main")
+
+
+def with_components(number: int, **changed: int | None) -> Row:
+    known = {row.name: 50 + number for row in COMPONENTS}
+    return face(f"faces/{number}.jpg", dbcnn=70.0 + number, components={**known, **changed})
+
+
+ASKED = Selection(Policy(minimums={"sharpness": 55}))
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_components_are_told_with_the_minimum_that_is_asked_for(tmp_path, language):
+    rows = [with_components(0), with_components(10), with_components(20, natural_colour=None)]
+    page = page_of(written(tmp_path, [*rows, *MIXED[-2:]], ASKED, language), language)
+    titles = [row.title.in_language(language) for row in COMPONENTS]
+    assert all(title in page.text for title in titles)
+    assert {"en": "Sharpness, at least 55", "ko": "선명도 하한 55"}[language] in page.text
+    assert {"en": "not sharp 1", "ko": "선명하지 않음 1"}[language] in page.text
+
+
+def test_components_are_summed_up_without_those_that_could_not_be_assessed():
+    rows = [with_components(0), with_components(10), with_components(30, natural_colour=None)]
+    summing = Summing()
+    for row in [*rows, faceless("tree.jpg"), face("before.jpg")]:
+        summing.add(row)
+    known = summing.summary().components
+    assert list(known) == [row.name for row in COMPONENTS]
+    assert (known["sharpness"]["min"], known["sharpness"]["p50"], known["sharpness"]["max"]) == (50, 60, 80)
+    assert (known["natural_colour"]["p50"], known["natural_colour"]["max"]) == (55, 60)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_view_of_a_face_folds_its_components_out(visit, tmp_path, language):
+    page = visit(written(tmp_path, [with_components(0), with_components(10)], ASKED, language))
+    titles = [row.title.in_language(language) for row in COMPONENTS]
+    page.locator(".face[title='faces/0.jpg']").click()
+    said = page.inner_text(".one-told")
+    expected = {
+        "en": "Sharpness is 50 of 100; at least 55 is asked for.",
+        "ko": "선명도: 100점 중 50점으로 기준 55점",
+    }
+    assert expected[language] in said
+    assert titles[0] in said and titles[1] not in said, "what is asked for is shown, the others are folded"
+    page.locator(".components summary").click()
+    shown = page.locator(".components th").all_inner_texts()
+    assert shown == titles and page.locator(".components td.number").all_inner_texts() == ["50"] * len(titles)
+    page.locator("#next" if page.is_enabled("#next") else "#previous").click()
+    assert page.locator(".components td.number").first.inner_text() == "60", "it stays open"
+    assert page.locator(".components td.number").first.is_visible()
+
+
+@pytest.mark.browser
+def test_faces_sort_by_a_component(visit, tmp_path):
+    rows = [
+        with_components(0, head_size=9),
+        with_components(10, head_size=None),
+        with_components(20, head_size=7),
+    ]
+    page = visit(written(tmp_path, [*rows, faceless("tree.jpg")]))
+    assert page.locator("#sort optgroup option").count() == len(COMPONENTS)
+    page.select_option("#sort", "component_head_size")
+    names = page.eval_on_selector_all(".face", "cards => cards.map((card) => card.title)")
+    assert names[:2] == ["faces/0.jpg", "faces/20.jpg"]
+
+
+@pytest.mark.browser
+def test_without_components_there_is_no_fold(visit, tmp_path):
+    page = visit(written(tmp_path, MIXED))
+    assert page.locator("#sort optgroup").count() == 0 and page.locator("#components").count() == 0
+    page.locator(".face").first.click()
+    assert page.locator(".one-told table").count() == 1 and page.locator(".components").count() == 0

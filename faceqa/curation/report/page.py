@@ -22,7 +22,7 @@ from faceqa.curation.settings import Settings
 from faceqa.curation.table import Row
 from faceqa.curation.thumbnails import Key, data_url, key
 from faceqa.languages import LANGUAGES, Language, Words
-from faceqa.measures.registry import GATED, MEASURES, SCORE, Measure, replacements
+from faceqa.measures.registry import COMPONENTS, GATED, MEASURES, SCORE, Component, Measure, replacements
 from faceqa.types import Decision
 from faceqa.verdict.policy import SETTINGS, Policy, Setting
 from faceqa.verdict.reasons import WORDINGS
@@ -42,6 +42,12 @@ _SCRIPT, _STYLE, _TEMPLATE = (
 _LIMITED = {row.gate.reason: row for row in (*GATED, SCORE) if row.gate is not None}
 """The measures by the reasons of their gates."""
 
+_SCALES = {
+    **{code: row.name for code, row in _LIMITED.items()},
+    **{row.reason: row.column for row in COMPONENTS},
+}
+"""What `report.js` calls the measure or the quality component behind a reason."""
+
 _SCORE_REASON = next(code for code, row in _LIMITED.items() if row is SCORE)
 _SCORE_SETTING = next(setting for setting in SETTINGS if setting.measure is SCORE)
 
@@ -56,6 +62,7 @@ class Entry(NamedTuple):
         verdict: The run's.
         score: CAFI; None where a gate failed.
         values: The measures, in the order of the registry.
+        components: The quality components, likewise; empty without a face.
         reasons: Codes.
         pose: Pitch and roll in degrees.
         size: Width and height of the image in px.
@@ -71,6 +78,7 @@ class Entry(NamedTuple):
     verdict: Decision
     score: float | None
     values: tuple[float | None, ...]
+    components: tuple[int | None, ...]
     reasons: tuple[str, ...]
     pose: tuple[float, float] | None
     size: tuple[int, int] | None
@@ -170,11 +178,8 @@ def render(
         score_label=_SCORE_SETTING.label,
         score_limit=getattr(policy, _SCORE_SETTING.name),
         measures=[row for row in (SCORE, *MEASURES) if row.name in summary.measures],
-        limits=[
-            (setting.label, _setting(setting, policy))
-            for setting in SETTINGS
-            if setting.is_weight or setting.measure.name in summary.limits
-        ],
+        components=[row for row in COMPONENTS if row.name in summary.components],
+        limits=[*_limits(summary), *_minimums(policy)],
         run=_run(settings, summary, day),
         shown=len(shown),
         data=_data(summary, collected, language),
@@ -193,6 +198,7 @@ def _entries(rows: Iterable[Row], pictures: Mapping[Key, bytes]) -> Iterator[Ent
             row.verdict,
             row.cafi,
             tuple(row.scores.get(measure.name) for measure in MEASURES),
+            tuple(row.components.get(one.name) for one in COMPONENTS) if row.components else (),
             row.reasons,
             None if row.roll is None else (row.pitch or 0.0, row.roll),
             None if row.width is None else (row.width, row.height or 0),
@@ -212,6 +218,7 @@ def _data(summary: Summary, collected: Collecting, language: Language) -> dict[s
         "words": PAGE_WORDS,
         "fields": Entry._fields,
         "measures": [_measure(row, summary) for row in MEASURES],
+        "components": [_component(row, summary) for row in COMPONENTS],
         "score": _measure(SCORE, summary),
         "score_reason": _SCORE_REASON,
         "reasons": {
@@ -219,7 +226,7 @@ def _data(summary: Summary, collected: Collecting, language: Language) -> dict[s
                 "short": words.short,
                 "message": words.message,
                 "advice": words.advice,
-                "measure": _LIMITED[code].name if code in _LIMITED else None,
+                "measure": _SCALES.get(code),
                 "stays": code not in (_SCORE_REASON, NOT_AMONG_BEST),
             }
             for code, words in WORDINGS.items()
@@ -248,6 +255,21 @@ def _measure(row: Measure, summary: Summary) -> dict[str, Any]:
     }
 
 
+def _component(row: Component, summary: Summary) -> dict[str, Any]:
+    """As `_measure`: a component is read like one."""
+    return {
+        "name": row.column,
+        "title": row.title,
+        "meaning": row.meaning,
+        "unit": "",
+        "shown": 0,
+        "higher_is_better": True,
+        "signed": False,
+        "limit": summary.selection.policy.minimums.get(row.name),
+        "replaced": None,
+    }
+
+
 def _reasons(summary: Summary) -> list[tuple[str, int]]:
     """Codes and counts; the score's is among them, as the slider may bring it about."""
     codes = dict(summary.reasons)
@@ -264,6 +286,29 @@ def _slider_step(steps: Steps) -> float:
     """The demo's; finer or wider where another metric brings its scale along."""
     usual = (steps.low, steps.high) == SCORE.axis
     return _SCORE_SETTING.slider[2] if usual else (steps.high - steps.low) / 200
+
+
+def _limits(summary: Summary) -> list[tuple[Words, Words]]:
+    """The settings that count, and their values."""
+    return [
+        (setting.label, _setting(setting, summary.selection.policy))
+        for setting in SETTINGS
+        if setting.is_weight or setting.measure.name in summary.limits
+    ]
+
+
+def _minimums(policy: Policy) -> list[tuple[Words, Words]]:
+    """The quality components that are asked for, and their lowest values."""
+    return [
+        (_of_component("minimum", row), _same(f"{policy.minimums[row.name]:g}"))
+        for row in COMPONENTS
+        if row.name in policy.minimums
+    ]
+
+
+def _of_component(name: str, row: Component) -> Words:
+    pairs = zip(PAGE_WORDS[name], row.title, strict=True)
+    return Words(*(words.format(component=title) for words, title in pairs))
 
 
 def _setting(setting: Setting, policy: Policy) -> Words:

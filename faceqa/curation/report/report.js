@@ -3,8 +3,8 @@
 
 (() => {
   const {page, entries} = JSON.parse(document.getElementById("data").textContent);
-  const {score, measures, steps, reasons} = page;
-  const SCALES = [score, ...measures];
+  const {score, measures, components, steps, reasons} = page;
+  const SCALES = [score, ...measures, ...components];
   const BATCH = 120;  // cards that come to the page together
   const NEAR = "1500px";  // of the end of the gallery, where more cards come
   const SHORT = 16;  // letters of a name on a card
@@ -13,7 +13,8 @@
   const faces = entries.map((values, order) => ({
     ...Object.fromEntries(page.fields.map((name, place) => [name, values[place]])), order,
   }));
-  const state = {language: page.language, tried: null, sort: score.name, reversed: false, show: "all", why: ""};
+  const state = {language: page.language, tried: null, sort: score.name, reversed: false, show: "all", why: "",
+    unfolded: false};
 
   const $ = (id) => document.getElementById(id);
   const words = (pair) => pair[page.languages.indexOf(state.language)];
@@ -30,7 +31,11 @@
 
   /* ---- Verdicts ---- */
 
-  const valueOf = (face, scale) => (scale === score ? face.score : face.values[measures.indexOf(scale)]);
+  function valueOf(face, scale) {
+    if (scale === score) return face.score;
+    const place = measures.indexOf(scale);
+    return place < 0 ? face.components[components.indexOf(scale)] : face.values[place];
+  }
 
   /* Of a signed measure only the size is good or bad. */
   function sizeOf(face, scale) {
@@ -186,8 +191,11 @@
     showGallery();
   }
 
-  function options(select, pairs, chosen) {
-    select.replaceChildren(...pairs.map(([value, text]) => element("option", {value}, text)));
+  const choices = (pairs) => pairs.map(([value, text]) => element("option", {value}, text));
+
+  function options(select, pairs, chosen, group = null) {
+    select.replaceChildren(...choices(pairs));
+    if (group && group.pairs.length) select.append(element("optgroup", {label: group.label}, ...choices(group.pairs)));
     select.value = chosen;
   }
 
@@ -199,7 +207,9 @@
     options($("show"), ["all", "accept", "reject", "error"].map((name) => [name, say(`show.${name}`)]), state.show);
     options($("why"), [["", say("why.any")], ...Object.keys(reasons).filter((code) => present.has(code))
       .map((code) => [code, words(reasons[code].short)])], state.why);
-    options($("sort"), [...taken.map((scale) => [scale.name, words(scale.title)]), ["name", say("sort.name")]], state.sort);
+    const named = (scales) => scales.filter((scale) => taken.includes(scale)).map((scale) => [scale.name, words(scale.title)]);
+    options($("sort"), [...named([score, ...measures]), ["name", say("sort.name")]], state.sort,
+      {label: say("components"), pairs: named(components)});
   }
 
   /* ---- One face ---- */
@@ -233,7 +243,8 @@
       element("ul", {}, ...codes.map((code) => element(
         "li", {}, element("b", {}, message(face, code)), words(reasons[code].advice),
       ))),
-      element("table", {}, element("tbody", {}, ...measured(face), ...described(face))),
+      table([...measured(face, [score, ...measures, ...components.filter((one) => one.limit !== null)]), ...described(face)]),
+      ...unfolded(face),
     );
     $("place").textContent = place < 0 ? "" : say("place", {number: count(place + 1), all: count(fitting.length)});
     $("previous").disabled = place <= 0;
@@ -247,8 +258,20 @@
 
   const replaced = (scale) => filled(words(page.figures.words.replaced), {measure: words(scale.replaced)});
 
-  function measured(face) {
-    return SCALES.filter((scale) => (valueOf(face, scale) ?? null) !== null).map((scale) => {
+  const table = (lines) => element("table", {}, element("tbody", {}, ...lines));
+
+  /* The quality components in a fold, which stays open from face to face. */
+  function unfolded(face) {
+    const lines = measured(face, components);
+    if (!lines.length) return [];
+    const fold = element("details", {class: "components"}, element("summary", {}, say("components")), table(lines));
+    fold.open = state.unfolded;
+    fold.addEventListener("toggle", () => { state.unfolded = fold.open; });
+    return [fold];
+  }
+
+  function measured(face, scales) {
+    return scales.filter((scale) => (valueOf(face, scale) ?? null) !== null).map((scale) => {
       const value = valueOf(face, scale), limit = scale === score ? threshold() : scale.limit;
       const read = faceqaFigures.reading(scale, value, state.language);
       if (scale.replaced) return line(words(scale.title), read, replaced(scale));

@@ -101,6 +101,9 @@ PAGE_WORDS: Mapping[str, Words] = {
     ),
     "measures": Words("All measures in numbers", "모든 측정값을 숫자로 보기"),
     "measure": Words("measure", "측정값"),
+    "components": Words("Quality components (ISO/IEC 29794-5)", "품질 항목(ISO/IEC 29794-5)"),
+    "component": Words("component, 0 to 100", "항목(0~100)"),
+    "minimum": Words("{component}, at least", "{component} 하한"),
     # Settings
     "settings": Words("What this report goes by", "이 보고서의 기준"),
     "limits": Words("Thresholds", "기준"),
