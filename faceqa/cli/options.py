@@ -161,9 +161,9 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("output")
     group.add_argument(
         "--export",
-        choices=["link", "copy", "crop"],
-        help="fill the folders kept/ and rejected/ with links to the images, with copies of them, or with "
-        "the crops of the faces",
+        choices=["link", "copy", "crop", "webdataset", "parquet"],
+        help="fill the folders kept/ and rejected/ with links to the images, with copies of them, with the "
+        "crops of the faces, or with shards of the images and their scores for training",
     )
     group.add_argument(
         "--language",

@@ -1,10 +1,11 @@
-"""The pictures of a data set once more, sorted into `kept/` and `rejected/`."""
+"""The pictures of a data set once more, sorted into `kept/` and `rejected/`: as files, or in shards."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -12,15 +13,19 @@ import cv2
 import numpy as np
 
 from faceqa.curation.settings import Settings
+from faceqa.curation.shards import Tables, Tars, file_of
 from faceqa.curation.table import Row
 from faceqa.errors import ImageError
 from faceqa.faces.alignment import crop_face
 from faceqa.reading import image
 from faceqa.reading.image import NamedImage
+from faceqa.reading.remote import RemoteFile
 from faceqa.reading.sources import named_images
 from faceqa.types import Face
 
-Export = Literal["link", "copy", "crop"]
+Export = Literal["link", "copy", "crop", "webdataset", "parquet"]
+
+IN_SHARDS = {"webdataset": Tars, "parquet": Tables}
 
 LONGEST_NAME = 200
 """Bytes of a file's name; file systems take 255."""
@@ -33,25 +38,55 @@ def sort_files(settings: Settings, out: Path, rows: Callable[[], Iterable[Row]],
         settings: Of the run.
         out: Its folder.
         rows: Gives all rows, with their verdicts.
-        export: Links to the images, copies of them, or the face crops.
+        export: Links to the images, copies of them, the face crops, or shards of images and scores.
     """
     folders = {"kept": out / "kept.part", "rejected": out / "rejected.part"}
     for folder in folders.values():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
     places = _places(dict.fromkeys(row.image for row in rows()))
-    for again, faces in images_again(settings, out, rows()):
-        place = places[again.name]
-        if export == "crop":
-            for row, crop in face_crops(again, faces):
-                folder = folders["kept" if row.verdict == "accept" else "rejected"]
-                _write_png(crop, folder / f"{place}-face{(row.face_index or 0) + 1}.png")
-        elif not isinstance(again.source, ImageError):
-            kept = any(row.verdict == "accept" for row in faces)
-            _write_image(again, folders["kept" if kept else "rejected"] / place, export)
+    again = images_again(settings, out, rows())
+    if export in ("webdataset", "parquet"):
+        _write_shards(again, folders, places, export)
+    else:
+        _write_files(again, folders, places, export)
     for name, folder in folders.items():
         shutil.rmtree(out / name, ignore_errors=True)
         os.replace(folder, out / name)
+
+
+def _write_files(
+    images: Iterable[tuple[NamedImage, list[Row]]],
+    folders: Mapping[str, Path],
+    places: Mapping[str, str],
+    export: Export,
+) -> None:
+    for again, faces in images:
+        place = places[again.name]
+        if export == "crop":
+            for row, crop in face_crops(again, faces):
+                folder = folders[_of_rows([row])]
+                _write_png(crop, folder / f"{place}-face{(row.face_index or 0) + 1}.png")
+        elif not isinstance(again.source, ImageError):
+            _write_image(again, folders[_of_rows(faces)] / place, export)
+
+
+def _write_shards(
+    images: Iterable[tuple[NamedImage, list[Row]]],
+    folders: Mapping[str, Path],
+    places: Mapping[str, str],
+    export: Literal["webdataset", "parquet"],
+) -> None:
+    """An image goes where one of its faces belongs; one that cannot be read is in the tables alone."""
+    with ExitStack() as stack:
+        shards = {name: stack.enter_context(IN_SHARDS[export](folder)) for name, folder in folders.items()}
+        for again, faces in images:
+            with suppress(ImageError):
+                shards[_of_rows(faces)].add(again, faces, places[again.name])
+
+
+def _of_rows(rows: Iterable[Row]) -> str:
+    return "kept" if any(row.verdict == "accept" for row in rows) else "rejected"
 
 
 def images_again(
@@ -90,6 +125,9 @@ def _write_image(again: NamedImage, path: Path, export: Export) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(source, bytes):
         path.write_bytes(source)
+    elif isinstance(source, RemoteFile):
+        with suppress(ImageError):
+            path.write_bytes(file_of(again)[0])
     elif isinstance(source, Path) and source.is_file():
         if export == "link":
             path.symlink_to(source.resolve())

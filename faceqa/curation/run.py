@@ -116,7 +116,8 @@ class Run:
         Args:
             selection: Which faces to keep.
             export: Whether to fill `kept/` and `rejected/`: with links to the images (copies, where they come
-                out of a zip or video), with copies, or with the face crops; None leaves them as they are.
+                out of a container or from an address), with copies, with the face crops, or with shards, see
+                `curation.shards`; None leaves them as they are.
             language: Of the report, when it is opened.
             levelled: What `level` said; by default what the run's fit says.
 
@@ -202,7 +203,8 @@ def curate(
         keep_top: Of the accepted faces only so many, the best by CAFI.
         keep_fraction: The same as a share of the faces that pass the gates, in [0, 1].
         unique: Of near-duplicates keep the best by CAFI only; by default the tables only tell them.
-        export: Fill `kept/` and `rejected/` with "link", "copy" or "crop"; see `Run.publish`.
+        export: Fill `kept/` and `rejected/` with "link", "copy", "crop", "webdataset" or "parquet"; see
+            `Run.publish`.
         all_faces: Assess every face of an image, not only the largest.
         unmasked: Score the crops with their backgrounds, too.
         sampling: Which frames of videos to take.

@@ -259,7 +259,7 @@ def _drained(stream: BinaryIO, bounds: _Bounds) -> io.BytesIO:
 
 def _from_file(file: BinaryIO, bounds: _Bounds) -> np.ndarray:
     head = file.read(HEAD_BYTES)
-    kind = _kind(head)
+    kind = file_kind(head)
     if kind is None:
         raise unreadable(f"{_described(head)} Give a JPEG, PNG, WebP, AVIF, HEIC, BMP, TIFF or GIF file.")
     image = _opened(kind, file)
@@ -270,8 +270,8 @@ def _from_file(file: BinaryIO, bounds: _Bounds) -> np.ndarray:
     return _from_pillow(image, _low_bytes(image, kind, file))
 
 
-def _kind(head: bytes) -> str | None:
-    """Names the format that the first bytes of a file announce."""
+def file_kind(head: bytes) -> str | None:
+    """The format that the first bytes of a file announce, such as "JPEG"; None for none that `load` reads."""
     if head[4:8] == b"ftyp":
         brands = head[8 : int.from_bytes(head[:4], "big")]
         if b"avif" in brands or b"avis" in brands:
