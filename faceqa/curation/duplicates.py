@@ -26,7 +26,7 @@ from faceqa.curation.table import SHORTEST, Row
 from faceqa.verdict.judge import cafi
 from faceqa.verdict.policy import Policy
 
-SIMILAR = 0.96
+SIMILAR = 0.97
 """Similarity from which on two faces count as one picture (benchmarks/duplicates.py)."""
 
 EMBEDDING_WEIGHT = 0.1
