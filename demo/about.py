@@ -32,6 +32,7 @@ def about_tab() -> None:
     """Build the tab."""
     with gr.Tab(say("tab.about"), id="about", elem_id="tab-about") as tab, gr.Column(elem_classes="about"):
         gr.Markdown(say("about.numbers"))
+        gr.Markdown(say("about.components"))
         gr.Markdown(say("about.not"))
         gr.Markdown(say("about.models"))
         gr.HTML(say_html("models", _models), elem_id="models")

@@ -26,7 +26,7 @@ from demo.limits import (
 )
 from faceqa.errors import FaceqaError
 from faceqa.languages import LANGUAGES, Language, Words
-from faceqa.measures.registry import SCORE, TAKEN, WEIGHTED, Measure
+from faceqa.measures.registry import COMPONENTS, SCORE, TAKEN, WEIGHTED, Measure
 from faceqa.verdict.policy import SETTINGS
 from faceqa.verdict.reasons import WORDINGS
 
@@ -53,6 +53,16 @@ def _table(language: Language) -> str:
         for row in (*TAKEN, SCORE)
     )
     return "\n".join([heads[language], "|---|---|---|---|", *rows])
+
+
+def _components(language: Language) -> str:
+    """Every quality component and what it says. Markdown."""
+    heads = {"en": "| component | 100 is best |", "ko": "| 항목 | 의미(100이 가장 좋음) |"}
+    rows = (
+        f"| **{row.title.in_language(language)}** | {row.meaning.in_language(language)} |"
+        for row in COMPONENTS
+    )
+    return "\n".join([heads[language], "|---|---|", *rows])
 
 
 def _scale(row: Measure, language: Language) -> str:
@@ -283,7 +293,7 @@ OWN: dict[str, tuple[str, str]] = {
     "stage.alignment": ("Alignment and crop", "정렬과 자르기"),
     "stage.pose": ("Head pose", "고개 방향"),
     "stage.mask": ("Face mask", "얼굴 마스크"),
-    "stage.components": ("Quality components", "품질 요소"),
+    "stage.components": ("Quality components", "품질 항목"),
     "stage.total": ("Together", "합계"),
     "role.detection": ("Detection", "검출"),
     "role.embedding": ("Embedding", "임베딩"),
@@ -489,6 +499,25 @@ photo always gets the same numbers.
 SER-FIQ는 얼굴을 알아볼 수 있는지를 재지만 해상도에는 둔감합니다. DBCNN은 화질을 재지만 무엇이 찍혔는지는 모릅니다.
 마스크를 쓴 얼굴도 아주 선명할 수 있습니다. 둘은 서로를 보완합니다. “71%”는 참조 사진 속 얼굴 가운데 71%가 더 낮은
 값을 가진다는 뜻입니다. 같은 사진은 언제나 같은 점수를 받습니다.
+""",
+    ),
+    "about.components": (
+        f"""### Quality components
+
+Beside the verdict, the API, the command line and data sets give the quality components of ISO/IEC 29794-5, whole
+numbers from 0 to 100, with the formulas of the standard's reference implementation (OFIQ); only sharpness has a mapping
+of our own. They ask what a passport photograph is asked, so a good face in a wide picture has a low head size. They
+decide nothing unless a policy asks for a minimum: `faceqa score --min sharpness=50 face.jpg`.
+
+{_components("en")}
+""",
+        f"""### 품질 항목
+
+판정 외에 API, 명령줄, 데이터셋 결과에는 ISO/IEC 29794-5의 품질 항목이 0~100의 정수로 함께 나옵니다. 표준의 참조 구현(OFIQ)과
+같은 식을 쓰며, 선명도만 환산식이 다릅니다. 여권 사진의 기준이므로 넓은 사진 속의 좋은 얼굴은 머리 크기 점수가 낮습니다. 기준에
+하한을 넣지 않으면 판정에 쓰이지 않습니다: `faceqa score --min sharpness=50 face.jpg`.
+
+{_components("ko")}
 """,
     ),
     "about.not": (

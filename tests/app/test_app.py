@@ -41,7 +41,7 @@ from faceqa.curation.settings import Settings
 from faceqa.curation.table import Row, read_csv
 from faceqa.evaluation import stress
 from faceqa.languages import LANGUAGES
-from faceqa.measures.registry import GATED, JUDGED, LEVELLED, SCORE, TAKEN
+from faceqa.measures.registry import COMPONENTS, GATED, JUDGED, LEVELLED, SCORE, TAKEN
 from faceqa.verdict.policy import OF_A_FACE
 from faceqa.verdict.reasons import WORDINGS
 
@@ -938,3 +938,10 @@ def test_a_face_without_a_pose_is_shown(scorer):
     failed = Assessment("x.jpg", 300, 300, "error", face=face, face_index=0, error="It failed.")
     for step in pieces.STEPS:  # without a pose there is no yaw, and without a yaw no measure counts
         assert pieces.step_number(step, failed, Policy(), "en")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_about_tells_every_component(language):
+    told = wording.text("about.components", language)
+    for row in COMPONENTS:
+        assert f"| **{row.title.in_language(language)}** | {row.meaning.in_language(language)} |" in told
