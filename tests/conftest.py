@@ -9,11 +9,12 @@ import hypothesis
 import numpy as np
 import openvino
 import pytest
+from s3 import Line, s3_server
 
 from faceqa.engines.torch import SerFiq, load_ser_fiq
 from faceqa.faces.alignment import align
 from faceqa.faces.detection import Detector, load_detector
-from faceqa.reading import image
+from faceqa.reading import image, remote
 
 needs_bfloat16 = pytest.mark.skipif(
     "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
@@ -64,6 +65,32 @@ def aligned_faces(detector: Detector, hopper: np.ndarray, collins: np.ndarray) -
         for photo in (hopper, collins, blurred, masked)
     ]
     return np.stack([*crops, *(np.ascontiguousarray(crop[:, ::-1]) for crop in crops)])
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """The address of an S3 server, which `s3://` then leads to."""
+    pytest.importorskip("moto", reason="moto is not installed")
+    pytest.importorskip("s3fs", reason="the extra 'remote' is not installed")
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+    with s3_server() as address, pytest.MonkeyPatch.context() as patch:
+        for name, value in {**keys, "AWS_ENDPOINT_URL": address}.items():
+            patch.setenv(name, value)
+        yield address
+
+
+@pytest.fixture
+def line(s3, monkeypatch) -> Iterator[Line]:
+    """To the S3 server, which `s3://` then goes through; nothing waits long between two tries."""
+    import s3fs
+
+    monkeypatch.setattr(remote, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)  # what is tested are our own
+    made = Line(s3)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", made.address)
+    s3fs.S3FileSystem.clear_instance_cache()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -23,10 +23,9 @@ def add(commands: shared.Commands) -> None:
     shared.add_sources(parser)
     parser.add_argument(
         "--out",
-        type=Path,
         required=True,
         metavar="DIR",
-        help="the folder to write to: a new one, or that of an earlier run",
+        help="the folder to write to, or its address (s3://, gs://): a new one, or that of an earlier run",
     )
     shared.add_output(parser)
     shared.add_models(parser)
@@ -44,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     from faceqa.reading.sources import count_images
 
     sources, sampling = shared.sources(options), shared.sampling(options)
-    count = count_images(sources, sampling, leave_out=options.out)
+    count = count_images(sources, sampling, leave_out=Path(options.out))
     if not count:
         nothing_in(sources)
         return USAGE
@@ -77,4 +76,4 @@ def run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         complain("stopped. The same command goes on from here.")
         raise
-    return show_summary(screen, summary, options.out / "report.html")
+    return show_summary(screen, summary, f"{options.out.rstrip('/')}/report.html")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from faceqa.curation.selection import Levelled, Summary
 
 
-def show_summary(screen: Screen, summary: Summary, written: Path) -> int:
+def show_summary(screen: Screen, summary: Summary, written: str | Path) -> int:
     """Print the counts, the reasons and the measures' distributions.
 
     Args:

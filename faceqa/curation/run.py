@@ -23,6 +23,7 @@ from faceqa.curation.runners import local
 from faceqa.curation.selection import Choice, Levelled, Summary, Summing, select
 from faceqa.curation.settings import Selection, Settings
 from faceqa.curation.table import Row
+from faceqa.curation.workplace import Workplace
 from faceqa.errors import CurationError
 from faceqa.languages import Language
 from faceqa.reading.remote import is_address
@@ -198,7 +199,8 @@ def curate(
     Args:
         sources: Images, folders (recursive), zips, tars, Parquet files and videos; by path or by address,
             see `reading.remote`.
-        out: The folder to write to: new, empty, or that of an earlier run with the same settings.
+        out: The folder to write to, or its address: new, empty, or that of an earlier run with the same
+            settings. What goes to an address is first written here, see `curation.workplace`.
         policy: What the verdicts go by; by default the default policy.
         keep_top: Of the accepted faces only so many, the best by CAFI.
         keep_fraction: The same as a share of the faces that pass the gates, in [0, 1].
@@ -235,6 +237,9 @@ def curate(
     """
     if runner not in RUNNERS:
         raise CurationError("unknown_runner", f"There is no runner '{runner}', only {', '.join(RUNNERS)}.")
+    sources = list(sources)
+    if is_address(out) and any(f"{out}/".startswith(f"{source}".rstrip("/") + "/") for source in sources):
+        raise CurationError("bad_output", f"{out} lies in a folder that is read. Choose another one.")
     policy = policy or Policy()
     settings = Settings(
         tuple(
@@ -257,11 +262,15 @@ def curate(
 
         return Loaded(device, models, policy, iqa, engine, precision)
 
-    run = Run(Path(out), settings)
-    for images in run.assess(load_scorer, runner):
-        progress(images)
-    levelled = run.level(None if level is True else Path(level)) if level else None
-    return run.publish(Selection(policy, keep_top, keep_fraction, unique), export, language, levelled)
+    with Workplace(out) as place:
+        run = Run(place.folder, settings)
+        for images in run.assess(load_scorer, runner):
+            progress(images)
+            place.save()
+        levelled = run.level(None if level is True else Path(level)) if level else None
+        summary = run.publish(Selection(policy, keep_top, keep_fraction, unique), export, language, levelled)
+        place.finish()
+    return summary
 
 
 def holds_run(out: Path) -> bool:

@@ -9,7 +9,6 @@ import pytest
 from checkout import free_port, serving
 from conftest import EXAMPLES
 from files import moving_square, write_video, zipped
-from s3 import Line, s3_server
 
 from faceqa import ImageError, RemoteError
 from faceqa.reading import image, remote
@@ -20,37 +19,19 @@ from faceqa.reading.videos import Sampling
 
 fsspec = pytest.importorskip("fsspec", reason="the extra 'remote' is not installed")
 
-KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
-
 PHOTOS = ("b/2.JPG", "b-c/1.jpg", "a.jpg")
 """Of the album; the photos are different ones."""
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """With an album of photos in the bucket `photos`."""
-    with s3_server() as address, pytest.MonkeyPatch.context() as patch:
-        for name, value in {**KEYS, "AWS_ENDPOINT_URL": address}.items():
-            patch.setenv(name, value)
-        files = fsspec.filesystem("s3")
-        files.mkdir("photos")
-        for name, photo in zip(PHOTOS, ("hopper", "collins", "no_face"), strict=True):
-            files.put(str(EXAMPLES / f"{photo}.jpg"), f"photos/album/{name}")
-        for name in (".hidden/a.jpg", "notes.txt"):
-            files.pipe(f"photos/album/{name}", b"no picture")
-        yield address
-
-
-@pytest.fixture
-def line(server, monkeypatch) -> Iterator[Line]:
-    """To the server; nothing waits long between two tries."""
-    monkeypatch.setattr(remote, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr("s3fs.S3FileSystem.retries", 1)  # what is tested are our own
-    made = Line(server)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", made.address)
-    fsspec.get_filesystem_class("s3").clear_instance_cache()
-    yield made
-    made.close()
+@pytest.fixture(scope="module", autouse=True)
+def album(s3) -> None:
+    """Photos in the bucket `photos`."""
+    files = fsspec.filesystem("s3", endpoint_url=s3)
+    files.mkdir("photos")
+    for name, photo in zip(PHOTOS, ("hopper", "collins", "no_face"), strict=True):
+        files.put(str(EXAMPLES / f"{photo}.jpg"), f"photos/album/{name}")
+    for name in (".hidden/a.jpg", "notes.txt"):
+        files.pipe(f"photos/album/{name}", b"no picture")
 
 
 def pixels(found: NamedImage) -> np.ndarray:

@@ -1,0 +1,150 @@
+"""The folder of a run: here, or at an address, of which a copy here is worked on.
+
+Storage behind an address cannot append to a file. So the journal goes there in parts, each named by the byte
+of the journal at which it begins, every `SECONDS` and when the run stops. Who goes on with the run puts them
+together. At the end the parts make way for the whole journal, beside all else that the run has written. A
+part or file that is sent twice, because the connection broke, is there once.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from faceqa.curation.journal import JOURNAL
+from faceqa.errors import CurationError, RemoteError
+from faceqa.reading.remote import ask, is_address
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+PARTS = f"{JOURNAL}.parts"
+"""The folder at the address that holds the parts of the journal."""
+
+SECONDS = 30.0
+"""Between two parts: so much work is done again where a machine is lost."""
+
+AT_ONCE = 8
+"""Files that are sent together."""
+
+SORTED = ("kept", "rejected")
+"""Folders that are replaced as a whole."""
+
+
+class Workplace:
+    """Where a run is worked on.
+
+    Attributes:
+        folder: Of the run, on this machine.
+        address: Of the run, where it has one.
+    """
+
+    def __init__(self, out: str | Path) -> None:
+        self.address = str(out).rstrip("/") if is_address(out) else None
+        self.folder = Path(out) if self.address is None else Path()
+        self._sent = 0
+        self._due = 0.0
+
+    def __enter__(self) -> Self:
+        """Bring here what an earlier run left at the address.
+
+        Raises:
+            CurationError: `bad_output`, when something else is there.
+            RemoteError: when the address cannot be reached.
+        """
+        if self.address is not None:
+            self.folder = Path(tempfile.mkdtemp(prefix="faceqa-"))
+            try:
+                self._fetch(self.address)
+            except BaseException:
+                shutil.rmtree(self.folder)
+                raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.address is not None:
+            try:
+                with suppress(RemoteError):
+                    if error is not None:
+                        self._send_part(self.address)
+            finally:
+                shutil.rmtree(self.folder)
+
+    def save(self) -> None:
+        """Send what is new of the journal, where it is time to."""
+        if self.address is not None and time.monotonic() >= self._due:
+            self._send_part(self.address)
+            self._due = time.monotonic() + SECONDS
+
+    def finish(self) -> None:
+        """Send all that the run has written."""
+        if (address := self.address) is None:
+            return
+        files = [path for path in self.folder.rglob("*") if path.is_file()]
+        for name in SORTED:
+            if (self.folder / name).is_dir():
+                ask(f"{address}/{name}", _remove)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(lambda path: self._send(address, path), sorted(files)))
+        ask(f"{address}/{PARTS}", _remove)
+        self._sent = (self.folder / JOURNAL).stat().st_size
+
+    def _fetch(self, address: str) -> None:
+        there = ask(address, _files)
+        if there and JOURNAL not in there and not any(name.startswith(f"{PARTS}/") for name in there):
+            raise CurationError("bad_output", f"{address} holds other files. Choose a new folder.")
+        wanted = (name for name in there if name.split("/")[0] not in (*SORTED, PARTS))
+        for name in wanted:
+            self._bring(address, name)
+        self._put_together(address, (name for name in there if name.startswith(f"{PARTS}/")))
+
+    def _bring(self, address: str, name: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        ask(f"{address}/{name}", lambda files, place: files.get_file(place, str(path)))
+
+    def _put_together(self, address: str, parts: Iterable[str]) -> None:
+        journal = self.folder / JOURNAL
+        self._sent = journal.stat().st_size if journal.exists() else 0
+        for name in sorted(parts):
+            if int(name.rpartition("/")[2]) == self._sent:
+                content: bytes = ask(f"{address}/{name}", lambda files, place: files.cat_file(place))
+                with journal.open("ab") as file:
+                    file.write(content)
+                self._sent += len(content)
+
+    def _send_part(self, address: str) -> None:
+        journal = self.folder / JOURNAL
+        if not journal.exists():
+            return
+        with journal.open("rb") as file:
+            file.seek(self._sent)
+            new = file.read()
+        if new:
+            ask(f"{address}/{PARTS}/{self._sent:015}", lambda files, place: files.pipe_file(place, new))
+            self._sent += len(new)
+
+    def _send(self, address: str, path: Path) -> None:
+        name = path.relative_to(self.folder).as_posix()
+        ask(f"{address}/{name}", lambda files, place: files.put_file(str(path), place))
+
+
+def _files(files: AbstractFileSystem, folder: str) -> list[str]:
+    """The names of the files below a folder; of one that is not there none."""
+    files.invalidate_cache()
+    found: Any = files.find(folder)
+    return [path.removeprefix(folder.rstrip("/") + "/") for path in found]
+
+
+def _remove(files: AbstractFileSystem, folder: str) -> None:
+    with suppress(FileNotFoundError):
+        files.rm(folder, recursive=True)
