@@ -36,7 +36,7 @@ from faceqa.faces.detection import load_detector
 from faceqa.faces.mask import FaceMasker, remove_background
 from faceqa.faces.pose import head_pose
 from faceqa.languages import Language
-from faceqa.measures import components
+from faceqa.measures import components, distortions
 from faceqa.measures.batch import EMBEDDING, FaceBatch, Iqa, Measurement, Setup
 from faceqa.measures.registry import MEASURES
 from faceqa.reading import image as images
@@ -354,6 +354,8 @@ class Scorer:
         found = self._measuring.submit(all_components)
         values = dict(zip(names, self._measuring.map(value, names), strict=True))
         quality = found.result()
+        with _timed(timings, "distortions"):
+            spoilt, native = distortions.measure(batch), distortions.native_sizes(batch)
         shares = {stage: milliseconds / len(candidates) for stage, milliseconds in timings.items()}
         return [
             Inspection(
@@ -362,6 +364,8 @@ class Scorer:
                         candidate.result,
                         embedding=batch.by_products[EMBEDDING][i],
                         descriptor=describe(candidate.aligned),
+                        distortions=spoilt[i],
+                        native_size=native[i],
                     ),
                     {name: float(column[i]) for name, column in values.items()},
                     {name: _whole(column[i]) for name, column in quality.items()},

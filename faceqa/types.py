@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, make_dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from faceqa.errors import MeasureError
-from faceqa.measures.registry import JUDGED, MEASURES
+from faceqa.measures.registry import FAULT_FROM, JUDGED, MEASURES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,6 +91,7 @@ _Judged: Any = make_dataclass(
             for row in JUDGED
         ),
         ("components", Mapping[str, float | None], field(default_factory=dict, hash=False)),
+        ("distortions", Mapping[str, float], field(default_factory=dict, hash=False)),
     ],
     namespace={"__post_init__": lambda self: None},  # `__init__` calls that of the class below
     frozen=True,
@@ -112,6 +113,7 @@ class Measures(_Judged):
         ser_fiq_levelled: See `curation.levelling`; None outside of a data set that is levelled.
         components: Quality components by name, in [0, 100], None where one could not be assessed. A policy
             asks for those only that it names in `minimums`.
+        distortions: Severities by name, in [0, 1]; they tell the causes of a bad score and decide nothing.
 
     Raises:
         MeasureError: when a value is out of its range.
@@ -132,6 +134,9 @@ class Measures(_Judged):
         for name, value in self.components.items():
             if value is not None and not 0 <= value <= 100:
                 raise MeasureError("bad_measure", f"{name} must lie between 0 and 100, not {value}.")
+        for name, value in self.distortions.items():
+            if not 0 <= value <= 1:
+                raise MeasureError("bad_measure", f"{name} must lie between 0 and 1, not {value}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +151,16 @@ class Reason:
         advice: What to do about it; may be empty where the message says so.
         values: For a gate `value`, the measure, and `limit`, what the policy asks for, in the measure's unit;
             else empty.
+        causes: Of a low score, what it likely comes from, strongest first: names of distortions
+            (`registry.DISTORTIONS`); of a low SER-FIQ also `turned_away` and `occluded`. Message and advice
+            name the first.
     """
 
     code: str
     message: str
     advice: str = ""
     values: Mapping[str, float] = field(default_factory=dict)
+    causes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +194,12 @@ class Assessment:
         scores: The measures by name, in the units of the registry; empty without a face.
         components: The quality components by name, whole numbers in [0, 100], None where one could not be
             assessed; empty without a face.
+        distortions: What spoils the picture of the face: severities by name (`registry.DISTORTIONS`), from 0,
+            none, to 1, which costs a sharp face 40 points of DBCNN. Empty without a face; with another model
+            set or metric than the default only those that photometry tells.
+        native_size: The longer side of the face in px at which the picture has all of its detail: what an
+            enlarged picture was enlarged from. At most the face's size, and at most 274, the size at which
+            faces are looked at. None where distortions are not told by the network.
         pose: Head pose in degrees; None without a face, or where the landmarks have none.
         face: The face that was assessed.
         face_index: Its place among the image's faces, 0 is the largest; None without a face.
@@ -210,6 +225,8 @@ class Assessment:
     cafi: float | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     components: Mapping[str, int | None] = field(default_factory=dict)
+    distortions: Mapping[str, float] = field(default_factory=dict)
+    native_size: float | None = None
     pose: Pose | None = None
     face: Face | None = None
     face_index: int | None = None
@@ -231,7 +248,13 @@ class Assessment:
     @property
     def measures(self) -> Measures | None:
         """What the verdict rests on; None without a face."""
-        return measures_of(self.scores, self.components) if self.scores else None
+        return measures_of(self.scores, self.components, self.distortions) if self.scores else None
+
+    @property
+    def fault(self) -> str | None:
+        """The strongest distortion, where it is strong enough to be told of an accepted face, too."""
+        strongest = max(self.distortions, key=lambda name: self.distortions[name], default=None)
+        return strongest if strongest and self.distortions[strongest] >= FAULT_FROM else None
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of the command line and the HTTP API; px and degrees are rounded."""
@@ -245,6 +268,8 @@ class Assessment:
             "cafi": self.cafi,
             **{row.name: self.scores.get(row.name) for row in MEASURES},
             "components": dict(self.components),
+            "distortions": dict(self.distortions),
+            "native_size": self.native_size,
             "pose": self.pose
             and _rounded({"yaw": self.pose.yaw, "pitch": self.pose.pitch, "roll": self.pose.roll}),
             "face": self.face and _face_dict(self.face),
@@ -260,9 +285,11 @@ class Assessment:
 
 
 def measures_of(
-    scores: Mapping[str, float], components: Mapping[str, float | None] | None = None
+    scores: Mapping[str, float],
+    components: Mapping[str, float | None] | None = None,
+    distortions: Mapping[str, float] | None = None,
 ) -> Measures:
-    """What a verdict needs of the measures and the quality components by name.
+    """What a verdict needs of the measures, the quality components and the distortions by name.
 
     Raises:
         MeasureError: when a value is out of its range, or one is missing.
@@ -270,7 +297,11 @@ def measures_of(
     missing = [row.name for row in JUDGED if row.name not in scores and not row.on_request]
     if missing:
         raise MeasureError("bad_measure", f"The measures lack {', '.join(missing)}.")
-    return Measures(**{row.name: scores.get(row.name) for row in JUDGED}, components=components or {})
+    return Measures(
+        **{row.name: scores.get(row.name) for row in JUDGED},
+        components=components or {},
+        distortions=distortions or {},
+    )
 
 
 _MEASURE_NAMES = frozenset(row.name for row in MEASURES)

@@ -63,9 +63,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--faces", type=Path, default=Path("runs/dbcnn/sharp.npz"))
     parser.add_argument("--out", type=Path, default=weights.WEIGHTS_DIR)
+    parser.add_argument("--only", choices=list(OUTPUTS), help="one network instead of all")
     arguments = parser.parse_args()
     faces = graded_faces(arguments.faces, held_out=False, most=CALIBRATION_FACES)
-    for role in OUTPUTS:
+    for role in [arguments.only] if arguments.only else OUTPUTS:
         model = detector() if role == "detection" else measuring(role)
         if role in QUANTISED:
             model = quantised(halved(model), role, faces)

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from faceqa.errors import MeasureError, TableError
-from faceqa.measures.registry import COMPONENTS, JUDGED, MEASURES, SCORE, Component
-from faceqa.types import Assessment, Box, Decision, Measures, measures_of
+from faceqa.measures.registry import COMPONENTS, DISTORTIONS, JUDGED, MEASURES, SCORE, Component, Distortion
+from faceqa.types import Assessment, Box, Decision, Measures, Reason, measures_of
 from faceqa.verdict.judge import judge
 from faceqa.verdict.policy import Policy
 
@@ -55,6 +55,9 @@ class Row:
         scores: The measures by the registry's names and in its units; empty without a face.
         components: The quality components by name, in [0, 100], None where one could not be assessed; those
             for which the table has no column are left out. Empty without a face.
+        causes: Of a low score, see `types.Reason`.
+        distortions: Severities by name, in [0, 1]; those for which the table has no column are left out.
+        native_size: px, see `types.Assessment`.
         pitch: Degrees, see `types.Pose`, like `roll`; None without a face. Yaw is among the scores.
         roll: See `types.Pose`.
         inter_eye_distance: px.
@@ -79,6 +82,9 @@ class Row:
     cafi: float | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     components: Mapping[str, int | None] = field(default_factory=dict)
+    causes: tuple[str, ...] = ()
+    distortions: Mapping[str, float] = field(default_factory=dict)
+    native_size: float | None = None
     pitch: float | None = None
     roll: float | None = None
     inter_eye_distance: float | None = None
@@ -107,6 +113,9 @@ class Row:
             cafi=assessment.cafi,
             scores=dict(assessment.scores),
             components=dict(assessment.components),
+            causes=_causes(assessment.reasons),
+            distortions=dict(assessment.distortions),
+            native_size=assessment.native_size,
             pitch=pose.get("pitch"),
             roll=pose.get("roll"),
             inter_eye_distance=face.get("inter_eye_distance"),
@@ -127,7 +136,7 @@ class Row:
         Raises:
             MeasureError: when a value is out of its range, or one is missing beside others.
         """
-        return measures_of(self.scores, self.components) if self.scores else None
+        return measures_of(self.scores, self.components, self.distortions) if self.scores else None
 
     def judged(self, policy: Policy) -> Row:
         """The row with the verdict of another policy; an error stays one."""
@@ -135,7 +144,9 @@ class Row:
             return self
         verdict = judge(self.measures, policy)
         codes = tuple(reason.code for reason in verdict.reasons)
-        return replace(self, verdict=verdict.decision, cafi=verdict.cafi, reasons=codes)
+        return replace(
+            self, verdict=verdict.decision, cafi=verdict.cafi, reasons=codes, causes=_causes(verdict.reasons)
+        )
 
     def cells(self) -> dict[str, Cell]:
         """By the names of `COLUMNS`."""
@@ -156,6 +167,10 @@ class Row:
             reasons=tuple((cells["reasons"] or "").split()),
             scores=scores,
             components={row.name: cells[row.column] for row in COMPONENTS if scores and row.column in cells},
+            causes=tuple((cells.get("causes") or "").split()),
+            distortions={
+                row.name: cells[row.column] for row in DISTORTIONS if cells.get(row.column) is not None
+            },
             box=None if None in edges else tuple(edges),  # type: ignore[arg-type]
             faces_found=cells.get("faces_found") or 0,
             **{name: cells.get(name) for name in _PLAIN},
@@ -177,6 +192,7 @@ BOX = ("x1", "y1", "x2", "y2")
 _PLAIN: Mapping[str, type] = {
     "face_index": int,
     "cafi": float,
+    "native_size": float,
     "pitch": float,
     "roll": float,
     "inter_eye_distance": float,
@@ -202,6 +218,14 @@ def _component(row: Component) -> Column:
     return Column(row.column, int, lambda face: face.components.get(row.name))
 
 
+def _distortion(row: Distortion) -> Column:
+    return Column(row.column, float, lambda face: face.distortions.get(row.name))
+
+
+def _causes(reasons: Iterable[Reason]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(cause for reason in reasons for cause in reason.causes))
+
+
 def _edge(place: int) -> Column:
     return Column(BOX[place], float, lambda row: None if row.box is None else row.box[place])
 
@@ -215,9 +239,12 @@ COLUMNS: tuple[Column, ...] = (
     *_attributes("face_index"),
     _attribute("verdict", str),
     Column("reasons", str, lambda row: " ".join(row.reasons) or None),
+    Column("causes", str, lambda row: " ".join(row.causes) or None),
     *_attributes(SCORE.name),
     *(_measure(row.name) for row in MEASURES),
     *map(_component, COMPONENTS),
+    *map(_distortion, DISTORTIONS),
+    *_attributes("native_size"),
     *_attributes("pitch", "roll", "inter_eye_distance", "confidence"),
     *map(_edge, range(4)),
     _attribute("faces_found", int),

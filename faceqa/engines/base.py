@@ -25,9 +25,10 @@ OUTPUTS: dict[Network, tuple[str, ...]] = {
     "detection": tuple(f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES),
     "embedding": ("ser_fiq", "embedding"),
     "face_mask": ("outline", "visible"),
-    "iqa": ("score",),
+    "iqa": ("score", "distortions"),
 }
-"""Names of what each network gives, in order; described where the network is."""
+"""Names of what each network gives, in order; described where the network is. The research set's "iqa"
+gives the score only."""
 
 STANDARD_SIZES: dict[Network, tuple[int, int]] = {
     "detection": (384, 384),
@@ -82,7 +83,7 @@ class Engine(Protocol):
             images: RGB uint8 (N, H, W, 3).
 
         Returns:
-            `OUTPUTS[network]`, float32 (N, ...).
+            `OUTPUTS[network]`, as far as the model set has them, float32 (N, ...).
 
         Raises:
             ValueError: when the array is not of that shape and type.

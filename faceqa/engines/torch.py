@@ -16,6 +16,7 @@ from faceqa.engines.base import CPU, MEASURING, OUTPUTS, EngineInfo, Network, Pr
 from faceqa.errors import DeviceError
 from faceqa.networks.arcface import OnnxArcFace
 from faceqa.networks.dbcnn import DbcnnNet, DbcnnScore
+from faceqa.networks.distortions import DistortionHead
 from faceqa.networks.face_mask import FaceMaskMaps, FaceMaskNet
 from faceqa.networks.ser_fiq import DROPOUT, PASSES, EmbeddingNetwork, SerFiqNet
 from faceqa.networks.sface import SFace, state_dict_from_onnx
@@ -68,7 +69,7 @@ class TorchEngine:
         columns = np.split(values, ends[:-1], axis=1)
         return {
             name: np.ascontiguousarray(column).reshape(len(images), *shape)
-            for name, column, shape in zip(OUTPUTS[network], columns, shapes, strict=True)
+            for name, column, shape in zip(OUTPUTS[network], columns, shapes, strict=False)
         }
 
     def outputs(self, network: Network, pictures: Tensor) -> tuple[Tensor, list[torch.Size]]:
@@ -209,7 +210,11 @@ def dbcnn_network(models: weights.Models = "open") -> DbcnnScore:
     path = weights.fetch(weights.find("iqa", models))
     net = DbcnnNet("vgg16" if models == "research" else "lite0")
     load_strictly(net, _published(path) if models == "research" else load_file(path))
-    return DbcnnScore(net.eval())
+    if models == "research":
+        return DbcnnScore(net.eval())
+    head = DistortionHead()
+    load_strictly(head, load_file(weights.fetch(weights.find("distortions", models))))
+    return DbcnnScore(net.eval(), head.eval())
 
 
 def _published(path: Path) -> dict[str, Tensor]:

@@ -30,7 +30,7 @@ class FaceBatch:
         visible: The part of it that is seen: likewise, nowhere above `outline`.
         masked_faces: The crops without their backgrounds: RGB uint8 (N, 384, 384, 3).
         by_products: What a measure found on its way and others can use, by name. `EMBEDDING`: float32 (N, K),
-            not normalised.
+            not normalised. `DISTORTIONS`: float32 (N, 5), see `networks.distortions.OUTPUTS`.
     """
 
     faces: tuple[Face, ...]
@@ -47,6 +47,7 @@ class FaceBatch:
 
 
 EMBEDDING = "embedding"
+DISTORTIONS = "distortions"
 
 Measurement = Callable[[FaceBatch], "np.ndarray"]
 """Faces -> values (N,) in the unit of the measure's row."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from faceqa.engines.base import Engine, check_crops
 from faceqa.errors import FaceqaError
-from faceqa.measures.batch import FaceBatch, Iqa, Measurements, Setup
+from faceqa.measures.batch import DISTORTIONS, FaceBatch, Iqa, Measurements, Setup
 
 PYIQA = "pyiqa:"
 """Prefix of the names of pyiqa's metrics."""
@@ -74,7 +74,12 @@ def load(setup: Setup) -> Measurements:
         iqa = load_iqa(given) if isinstance(given, str) else given
 
     def of_faces(batch: FaceBatch) -> np.ndarray:
-        return iqa(batch.masked_faces)
+        if given is not None:
+            return iqa(batch.masked_faces)
+        outputs = setup.engine.run("iqa", batch.masked_faces)
+        if DISTORTIONS in outputs:
+            batch.by_products[DISTORTIONS] = outputs[DISTORTIONS]
+        return outputs["score"]
 
     def of_crops(batch: FaceBatch) -> np.ndarray:
         return iqa(batch.crops)

@@ -185,6 +185,30 @@ class Component:
         return ReasonWords(self.fault, message, self.advice)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distortion:
+    """What can spoil a picture: a severity from 0, none, to 1, which costs a sharp face 40 points of DBCNN.
+
+    Attributes:
+        name: In Python, JSON, tables, and as the cause of a reason.
+        title: What people read beside its bar.
+        message: What is wrong, in a sentence without its full stop.
+        advice: What to do about it.
+        by_network: Whether a network tells it, and not photometry.
+    """
+
+    name: str
+    title: Words
+    message: Words
+    advice: Words
+    by_network: bool = False
+
+    @property
+    def column(self) -> str:
+        """Its name in tables."""
+        return f"distortion_{self.name}"
+
+
 MEASURES: tuple[Measure, ...] = (
     Measure(
         name="face_size",
@@ -613,6 +637,97 @@ COMPONENTS: tuple[Component, ...] = (
     ),
 )
 """Those of the standard for which a formula is enough, as OFIQ computes them."""
+
+DISTORTIONS: tuple[Distortion, ...] = (
+    Distortion(
+        name="blur",
+        title=Words("Blur", "흐림"),
+        message=Words(
+            "The picture is out of focus or blurred by movement", "초점이 맞지 않거나 움직여서 흐립니다"
+        ),
+        advice=Words(
+            "Focus on the eyes and hold still, or take a sharper frame.",
+            "눈에 초점을 맞추고 움직이지 않게 찍거나 더 선명한 장면을 사용하세요.",
+        ),
+        by_network=True,
+    ),
+    Distortion(
+        name="noise",
+        title=Words("Noise", "노이즈"),
+        message=Words("The picture is noisy", "노이즈가 많습니다"),
+        advice=Words(
+            "Use more light and a lower ISO, or a camera with a larger sensor.",
+            "조명을 더 밝게 하고 ISO를 낮추거나 센서가 더 큰 카메라를 사용하세요.",
+        ),
+        by_network=True,
+    ),
+    Distortion(
+        name="compression",
+        title=Words("Compression", "압축 손상"),
+        message=Words("The picture is compressed too much", "지나치게 압축되었습니다"),
+        advice=Words(
+            "Use the original file, or export it with a higher quality or bitrate.",
+            "원본 파일을 사용하거나 더 높은 품질 또는 비트레이트로 내보내세요.",
+        ),
+        by_network=True,
+    ),
+    Distortion(
+        name="low_resolution",
+        title=Words("Low resolution", "낮은 해상도"),
+        message=Words(
+            "The picture was enlarged from fewer pixels", "더 작은 사진을 확대한 것이라 세부가 없습니다"
+        ),
+        advice=Words(
+            "Move closer, or use the photo in its original resolution.",
+            "더 가까이서 찍거나 원래 해상도의 사진을 사용하세요.",
+        ),
+        by_network=True,
+    ),
+    Distortion(
+        name="too_dark",
+        title=Words("Too dark", "너무 어두움"),
+        message=Words("The face is too dark", "얼굴이 너무 어둡습니다"),
+        advice=Words(
+            "Light the face from the front, or expose longer.", "얼굴을 앞에서 비추거나 노출을 늘리세요."
+        ),
+    ),
+    Distortion(
+        name="too_bright",
+        title=Words("Too bright", "너무 밝음"),
+        message=Words("The face is burnt out by too much light", "빛이 너무 강해 얼굴이 하얗게 날아갔습니다"),
+        advice=Words(
+            "Expose for the face: shorter, or with softer light.",
+            "얼굴에 노출을 맞추고, 노출을 줄이거나 조명을 부드럽게 하세요.",
+        ),
+    ),
+    Distortion(
+        name="low_contrast",
+        title=Words("Low contrast", "낮은 대비"),
+        message=Words("The picture is flat, with little contrast", "대비가 낮아 밋밋합니다"),
+        advice=Words(
+            "Clean the lens, keep light out of it, and leave out filters that flatten the picture.",
+            "렌즈를 닦고 렌즈로 들어오는 빛을 막고, 대비를 낮추는 필터를 쓰지 마세요.",
+        ),
+    ),
+    Distortion(
+        name="uneven_light",
+        title=Words("Uneven light", "고르지 않은 조명"),
+        message=Words("One side of the face lies in the dark", "얼굴 한쪽이 그늘져 있습니다"),
+        advice=Words(
+            "Light the face from the front, or brighten the shaded side.",
+            "얼굴을 앞에서 비추거나 그늘진 쪽을 밝게 하세요.",
+        ),
+    ),
+)
+"""What can spoil a picture. Severities are calibrated on what each costs in DBCNN: training/distortions."""
+
+TOLD_BY_NETWORK = tuple(row.name for row in DISTORTIONS if row.by_network)
+
+CAUSE_FROM = 0.15
+"""Severity from which a distortion counts among the causes of a bad score."""
+
+FAULT_FROM = 0.35
+"""Severity from which a distortion is told of an accepted face, too."""
 
 GATED = tuple(row for row in MEASURES if row.gate is not None)
 WEIGHTED = tuple(row for row in MEASURES if row.weight is not None)

@@ -48,15 +48,21 @@ SCALE = 100.0
 
 
 class DbcnnScore(nn.Module):
-    """RGB uint8 (N, H, W, 3), sides of 32 px or more -> scores (N,) in [0, 100], higher is better."""
+    """RGB uint8 (N, H, W, 3), sides of 32 px or more -> scores (N,) in [0, 100], higher is better.
 
-    def __init__(self, net: DbcnnNet):
+    With a head for distortions (`networks.distortions`) also what that gives.
+    """
+
+    def __init__(self, net: DbcnnNet, head: nn.Module | None = None):
         super().__init__()
         self.net = net
+        self.head = head
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor]:
+    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
         """See the class."""
-        return ((SCALE * self.net(pictures.permute(0, 3, 1, 2).float() / 255)).clamp(0, SCALE),)
+        features = self.net.features(pictures.permute(0, 3, 1, 2).float() / 255)
+        score = (SCALE * self.net.score(*features)).clamp(0, SCALE)
+        return (score,) if self.head is None else (score, self.head(*features))
 
 
 class DbcnnNet(nn.Module):
@@ -83,6 +89,10 @@ class DbcnnNet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """See the class."""
+        return self.score(*self.features(image))
+
+    def features(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Those of both branches, (N, C, h, w) and (N, 128, h, w), and the positions' weight (N, 1, h, w)."""
         normal = (image - self.mean) / self.std
         synthetic = self.features2(normal)
         grid = (synthetic.shape[2], synthetic.shape[3])
@@ -92,13 +102,11 @@ class DbcnnNet(nn.Module):
             synthetic = functional.interpolate(
                 synthetic, authentic.shape[2:], mode="bilinear", align_corners=True
             )
-            return self.score(authentic, synthetic)
-        return self.score(self.features1(image, grid), synthetic, shown(image, grid))
+            return authentic, synthetic, torch.ones_like(synthetic[:, :1])
+        return self.features1(image, grid), synthetic, shown(image, grid)
 
-    def score(self, authentic: Tensor, synthetic: Tensor, weight: Tensor | None = None) -> Tensor:
+    def score(self, authentic: Tensor, synthetic: Tensor, weight: Tensor) -> Tensor:
         """Features of both branches on one grid, and the weight (N, 1, h, w) of its positions -> (N,)."""
-        if weight is None:
-            weight = torch.ones_like(synthetic[:, :1])
         weight = weight / weight.sum(dim=(2, 3), keepdim=True)
         products = (authentic * weight).flatten(2) @ synthetic.flatten(2).transpose(1, 2)
         roots = (products + 1e-8).sqrt()

@@ -17,6 +17,7 @@ from faceqa.errors import MeasureError
 from faceqa.languages import Language
 from faceqa.measures.registry import COMPONENTS, GATED, SCORE, WEIGHTED
 from faceqa.types import Assessment, Measures, Reason, Verdict
+from faceqa.verdict.causes import causes
 from faceqa.verdict.policy import Policy
 from faceqa.verdict.reasons import gate_reason, in_language, plain_reason
 
@@ -49,7 +50,13 @@ def judge(measures: Measures | None, policy: Policy, language: Language = "en") 
     taken = {row.name: value for row in GATED if (value := getattr(measures, row.name)) is not None}
     limits = policy.limits(taken)
     failed = tuple(
-        gate_reason(row.gate.reason, row.size(taken[row.name]), limits[row.name], language)
+        gate_reason(
+            row.gate.reason,
+            row.size(taken[row.name]),
+            limits[row.name],
+            language,
+            causes(row.gate.reason, measures),
+        )
         for row in GATED
         if row.gate is not None and row.name in limits and not row.passes(taken[row.name], limits[row.name])
     )
@@ -58,7 +65,8 @@ def judge(measures: Measures | None, policy: Policy, language: Language = "en") 
         return Verdict("reject", None, failed)
     score = cafi(measures, policy)
     if score < policy.cafi_threshold:
-        return Verdict("reject", score, (gate_reason("low_cafi", score, policy.cafi_threshold, language),))
+        low = gate_reason("low_cafi", score, policy.cafi_threshold, language, causes("low_cafi", measures))
+        return Verdict("reject", score, (low,))
     return Verdict("accept", score)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from faceqa.languages import Language, Words
-from faceqa.measures.registry import COMPONENTS, GATED, SCORE, ReasonWords
+from faceqa.measures.registry import COMPONENTS, DISTORTIONS, GATED, SCORE, Distortion, ReasonWords
 from faceqa.types import Reason
 
 _OF_GATES = {row.gate.reason: row.gate.words for row in (*GATED, SCORE) if row.gate is not None}
@@ -80,9 +80,44 @@ WORDINGS: Mapping[str, ReasonWords] = {**_OF_GATES, **_OF_COMPONENTS, **_OF_IMAG
 """What is said of each reason, by its code."""
 
 
-def gate_reason(code: str, value: float, limit: float, language: Language = "en") -> Reason:
-    """The reason of a failed gate: `value` was measured, `limit` is asked for, both in the measure's unit."""
-    return in_language(Reason(code, "", values={"value": value, "limit": limit}), language)
+_DISTORTIONS = {row.name: row for row in DISTORTIONS}
+
+_WITH_CAUSE = {
+    "low_cafi": Words(
+        "{cause}: CAFI {value:g}, below {limit:g}.",
+        "{cause}. CAFI가 {value:g}로 기준 {limit:g}보다 낮습니다.",
+    ),
+}
+"""What is said of a fault whose cause is known; else the cause follows the usual sentence."""
+
+_LIKELY = Words("{message} Likely cause: {cause}.", "{message} 주된 원인: {cause}.")
+
+
+def gate_reason(
+    code: str, value: float, limit: float, language: Language = "en", causes: tuple[str, ...] = ()
+) -> Reason:
+    """The reason of a failed gate.
+
+    Args:
+        code: Of the reason.
+        value: What was measured, in the measure's unit.
+        limit: What is asked for, likewise.
+        language: Of its sentences.
+        causes: What it likely comes from, strongest first, see `Reason.causes`.
+    """
+    return in_language(Reason(code, "", values={"value": value, "limit": limit}, causes=causes), language)
+
+
+def cause_title(cause: str, language: Language = "en") -> str:
+    """A cause in two or three words."""
+    words = _DISTORTIONS[cause].title if cause in _DISTORTIONS else WORDINGS[cause].short
+    return words.in_language(language)
+
+
+def cause_advice(cause: str, language: Language = "en") -> str:
+    """What to do about a cause."""
+    words: Distortion | ReasonWords = _DISTORTIONS.get(cause) or WORDINGS[cause]
+    return words.advice.in_language(language)
 
 
 def plain_reason(code: str, language: Language = "en") -> Reason:
@@ -99,9 +134,21 @@ def in_language(reason: Reason, language: Language) -> Reason:
         return reason
     words = WORDINGS[reason.code]
     message, advice = words.message.in_language(language), words.advice.in_language(language)
+    if reason.causes:
+        message, advice = _with_cause(reason, message, language), cause_advice(reason.causes[0], language)
     numbers = {**reason.values, "value": _readable(**reason.values)} if reason.values else {}
     numbers |= {f"{name}_percent": 100 * number for name, number in numbers.items()}
     return replace(reason, message=message.format(**numbers), advice=advice.format(**numbers))
+
+
+def _with_cause(reason: Reason, message: str, language: Language) -> str:
+    """The sentence that names the first cause, with the blanks for the numbers."""
+    cause = reason.causes[0]
+    if reason.code in _WITH_CAUSE and cause in _DISTORTIONS:
+        told = _DISTORTIONS[cause].message.in_language(language)
+        return _WITH_CAUSE[reason.code].in_language(language).replace("{cause}", told)
+    likely = _LIKELY.in_language(language).replace("{cause}", cause_title(cause, language).lower())
+    return likely.replace("{message}", message)
 
 
 def _readable(value: float, limit: float) -> float:
