@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +99,7 @@ def of_damage(kind: str, results: list[Assessment]) -> dict[str, float | int]:
     """How often the strongest distortion is this one, and its severity."""
     found = [result.distortions for result in results if result.face is not None]
     accepted = ALIKE if kind in ALIKE else {kind}
-    first = [max(severities, key=lambda name, of=severities: of[name]) for severities in found]
+    first = [max(severities.items(), key=itemgetter(1))[0] for severities in found]
     return {
         "faces": len(found),
         "right": round(float(np.mean([name in accepted for name in first])), 3),

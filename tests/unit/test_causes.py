@@ -16,7 +16,7 @@ from faceqa.verdict.reasons import in_language
 SIDE = 384
 FACE = np.ones((SIDE, SIDE), np.float32)
 GOOD = Measures(ser_fiq=0.749, dbcnn=65.04, occlusion=0.02, face_size=270, yaw=-3.0)
-POOR = {"dbcnn": 40.0, "distortions": {"blur": 0.7, "noise": 0.2, "compression": 0.1, "too_dark": 0.3}}
+SPOILT = {"blur": 0.7, "noise": 0.2, "compression": 0.1, "too_dark": 0.3}
 
 
 def picture(*levels: int) -> np.ndarray:
@@ -25,10 +25,14 @@ def picture(*levels: int) -> np.ndarray:
     return np.broadcast_to(row[None, :, None], (SIDE, SIDE, 3)).copy()
 
 
-def severities(crop: np.ndarray, visible: np.ndarray = FACE) -> dict[str, float]:
+def lighted(crop: np.ndarray, visible: np.ndarray = FACE) -> Light:
     light = lit(crop, visible)
     assert light is not None
-    return {name: formula(light) for name, formula in PHOTOMETRY.items()}
+    return light
+
+
+def severities(crop: np.ndarray) -> dict[str, float]:
+    return {name: formula(lighted(crop)) for name, formula in PHOTOMETRY.items()}
 
 
 def test_a_well_lit_face_has_no_fault():
@@ -53,7 +57,7 @@ def test_each_fault_of_the_light_is_the_strongest_where_it_is(levels, fault):
 
 
 def test_levels_and_stops_are_those_of_the_face():
-    light = lit(picture(100, 200), FACE)
+    light = lighted(picture(100, 200))
     assert (light.dark, light.bright, light.burnt) == pytest.approx((100, 200, 0), abs=0.1)
     assert light.stops == pytest.approx(2.2, abs=0.05)  # (200 / 100) ** 2.2 in linear light
 
@@ -62,7 +66,7 @@ def test_only_what_is_seen_of_the_face_counts():
     crop = picture(0, 90, 180, 0)
     seen = np.zeros((SIDE, SIDE), np.float32)
     seen[:, SIDE // 4 : 3 * SIDE // 4] = 1
-    light = lit(crop, seen)
+    light = lighted(crop, seen)
     assert light.dark == pytest.approx(90, abs=1) and light.bright == pytest.approx(180, abs=1)
     assert lit(crop, np.zeros((SIDE, SIDE), np.float32)) is None
 
@@ -87,7 +91,7 @@ def test_every_distortion_is_told_by_the_network_or_by_photometry():
 
 
 def test_a_low_score_names_its_causes_strongest_first():
-    verdict = judge(replace(GOOD, **POOR), Policy())
+    verdict = judge(replace(GOOD, dbcnn=40.0, distortions=SPOILT), Policy())
     (reason,) = verdict.reasons
     assert (reason.code, reason.causes) == ("low_cafi", ("blur", "too_dark", "noise"))
     assert reason.message == "The picture is out of focus or blurred by movement: CAFI 40, below 55.5."
@@ -137,10 +141,10 @@ def test_the_fault_of_a_face_is_its_strongest_distortion():
 
 def test_a_table_keeps_distortions_and_tells_the_same_causes_again(tmp_path: Path):
     scores = {"ser_fiq": 0.7, "dbcnn": 40.0, "occlusion": 0.0, "face_size": 300.0, "yaw": 0.0}
-    row = Row("a.jpg", "reject", scores=scores, distortions=POOR["distortions"], native_size=80.5)
+    row = Row("a.jpg", "reject", scores=scores, distortions=SPOILT, native_size=80.5)
     judged = row.judged(Policy())
     assert judged.causes == ("blur", "too_dark", "noise")
     write_csv([judged], tmp_path / "scores.csv")
     (read,) = read_csv(tmp_path / "scores.csv")
     assert read.judged(Policy()) == read
-    assert (read.causes, read.distortions, read.native_size) == (judged.causes, POOR["distortions"], 80.5)
+    assert (read.causes, read.distortions, read.native_size) == (judged.causes, SPOILT, 80.5)

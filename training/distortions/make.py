@@ -20,7 +20,7 @@ def main() -> None:
     arguments = parser.parse_args()
     here, run = Path(__file__).parent, ["--run", str(arguments.run)]
     if not (arguments.run / "held_out.npz").exists():
-        step = [here / "samples.py", "--faces", str(arguments.faces), *run]
+        step = [str(here / "samples.py"), "--faces", str(arguments.faces), *run]
         subprocess.run([sys.executable, *step], check=True)
     subprocess.run([sys.executable, here / "train.py", *run], check=True)
     shutil.copy(arguments.run / WEIGHTS.name, WEIGHTS)

@@ -96,7 +96,8 @@ class Maker:
         nod = float(rng.normal(0, PITCH_DEVIATION))
         mesh, source, faces = turned_mesh(points.astype(np.float64), self.triangles, by, nod)
         place = np.nan_to_num(painted(mesh, source, faces, image.shape[:2]), nan=-1)
-        view = cv2.remap(image, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        x, y = cv2.split(place)
+        view = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return view, about(by, nod) @ rotation, mesh[POINTS, :2], by
 
 
@@ -208,7 +209,7 @@ def write(jobs: Iterator[Job], count: int, mesh: Path, path: Path) -> None:
             bar.update(len(batch))
     names = ("middle", "high", "rotation", "points", "turned", "face")
     arrays = {name: np.concatenate(column) for name, column in zip(names, columns, strict=True)}
-    np.savez(path, **arrays)
+    np.savez(path, allow_pickle=False, **arrays)
 
 
 if __name__ == "__main__":
