@@ -355,7 +355,7 @@ class Scorer:
         values = dict(zip(names, self._measuring.map(value, names), strict=True))
         quality = found.result()
         with _timed(timings, "distortions"):
-            spoilt, native = distortions.measure(batch), distortions.native_sizes(batch)
+            spoilt, native = distortions.measure(batch, values["dbcnn"]), distortions.native_sizes(batch)
         shares = {stage: milliseconds / len(candidates) for stage, milliseconds in timings.items()}
         return [
             Inspection(

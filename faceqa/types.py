@@ -198,8 +198,9 @@ class Assessment:
             none, to 1, which costs a sharp face 40 points of DBCNN. Empty without a face; with another model
             set or metric than the default only those that photometry tells.
         native_size: The longer side of the face in px at which the picture has all of its detail: what an
-            enlarged picture was enlarged from. At most the face's size, and at most 274, the size at which
-            faces are looked at. None where distortions are not told by the network.
+            enlarged picture was enlarged from, or would have been to look like a blurred one. At most the
+            face's size, and at most 274, the size at which faces are looked at. None where distortions are
+            not told by the network.
         pose: Head pose in degrees; None without a face, or where the landmarks have none.
         face: The face that was assessed.
         face_index: Its place among the image's faces, 0 is the largest; None without a face.

@@ -2,8 +2,8 @@
 
 Blur, noise, compression and low resolution are told by a head on DB-CNN's features (`networks.distortions`),
 light and contrast by photometry on the face as far as it is seen. A severity says what such a damage costs a
-sharp face in DBCNN: 40 points or more are 1. Only uneven light, which DBCNN hardly minds, has a scale of its
-own. All of it is measured by training/distortions.
+sharp face in DBCNN: `FULL_COST` points or more are 1. Only uneven light, which DBCNN hardly minds, has a scale
+of its own. All of it is measured by training/distortions.
 
 Photometry looks at luma (ITU-R BT.709) in a picture of `SIDE` px, in which noise is averaged away. Darkness
 is told from the brightest places of the face: light and dark skin alike have glints, and the whites of the
@@ -35,6 +35,12 @@ LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 GAMMA = 2.2
 
 DECIMALS = 3
+
+FULL_COST = 40.0
+"""DBCNN points that severity 1 costs."""
+
+SHARP = 75.0
+"""A DBCNN that leaves nothing to be desired: about the median of sharp faces that are held out."""
 
 WHITE = 248
 """A channel of this level or more counts as burnt out."""
@@ -78,11 +84,16 @@ PHOTOMETRY: dict[str, Callable[[Light], float]] = {
 """Severities by name. A burnt-out face is flat, too, but not for want of contrast."""
 
 
-def measure(batch: FaceBatch) -> list[dict[str, float]]:
+def measure(batch: FaceBatch, dbcnn: np.ndarray) -> list[dict[str, float]]:
     """The severities of each face by name, in the order of the registry.
 
-    Those of the network only where it gave them, see `batch.DISTORTIONS`; of a face of which next to nothing
-    is seen photometry tells nothing, 0.
+    Those of the network only where it gave them, see `batch.DISTORTIONS`, and all of them reduced alike until
+    none says that more is lost than the face lacks of `SHARP`: the grain of a film that DBCNN forgives is no
+    fault. Of a face of which next to nothing is seen photometry tells nothing, 0.
+
+    Args:
+        batch: The faces.
+        dbcnn: Their scores, (N,).
     """
     told = batch.by_products.get(DISTORTIONS)
     faces = []
@@ -90,7 +101,10 @@ def measure(batch: FaceBatch) -> list[dict[str, float]]:
         light = lit(crop, batch.visible[i])
         found = {name: 0.0 if light is None else formula(light) for name, formula in PHOTOMETRY.items()}
         if told is not None:
-            found |= dict(zip(registry.TOLD_BY_NETWORK, told[i].tolist(), strict=False))
+            severities = told[i][: len(registry.TOLD_BY_NETWORK)]
+            lost = max(0.0, (SHARP - float(dbcnn[i])) / FULL_COST)
+            severities = severities * min(1.0, lost / max(float(severities.max()), 1e-6))
+            found |= dict(zip(registry.TOLD_BY_NETWORK, severities.tolist(), strict=True))
         faces.append(
             {row.name: round(found[row.name], DECIMALS) for row in registry.DISTORTIONS if row.name in found}
         )
@@ -102,8 +116,8 @@ def native_sizes(batch: FaceBatch) -> list[float | None]:
     told = batch.by_products.get(DISTORTIONS)
     if told is None:
         return [None] * len(batch.faces)
-    seen = (min(face.longer_side, CROP_SIZE / CROP_MARGIN) for face in batch.faces)
-    return [round(float(row[-1]) * side, 1) for row, side in zip(told, seen, strict=True)]
+    sides = (float(row[-1]) * CROP_SIZE / CROP_MARGIN for row in told)
+    return [round(min(side, face.longer_side), 1) for side, face in zip(sides, batch.faces, strict=True)]
 
 
 def lit(crop: np.ndarray, visible: np.ndarray) -> Light | None:

@@ -165,13 +165,17 @@ def sample(job: tuple[np.ndarray, np.ndarray, int, int]) -> tuple[np.ndarray, li
 def targets(damages: Sequence[tuple[str, str, float]], costs: dict[str, list[float]]) -> dict[str, float]:
     """Severity by kind, and as `detail` the side that the detail fills as a share of the picture's.
 
-    What was scaled down afterwards is as much weaker as the detail that is left of it.
+    What was scaled down after it became noisy is as much less noisy. A blurred picture has the detail of the
+    enlarged one that costs as much.
     """
+    found = {"detail": 1.0}
     left = min((ratio(strength) for kind, _, strength in damages if kind == "low_resolution"), default=1.0)
-    found = {"detail": left}
     for kind, way, strength in damages:
-        severity = min(1.0, float(np.interp(strength, GRADES, costs[way])) / FULL)
+        cost = float(np.interp(strength, GRADES, costs[way]))
+        severity = min(1.0, cost / FULL)
         found[kind] = severity * left if kind == "noise" else severity
+        if kind in ("blur", "low_resolution"):
+            found["detail"] = min(found["detail"], ratio(float(np.interp(cost, costs["resolution"], GRADES))))
     return found
 
 
