@@ -2,8 +2,8 @@
 
 Blur, noise, compression and low resolution are told by a head on DB-CNN's features (`networks.distortions`),
 light and contrast by photometry on the face as far as it is seen. A severity says what such a damage costs a
-sharp face in DBCNN: `FULL_COST` points or more are 1. Only uneven light, which DBCNN hardly minds, has its own
-scale. All of it is measured by training/distortions.
+sharp face in DBCNN: `FULL_COST` points or more are 1. Only uneven light, which DBCNN hardly minds, has a
+scale of its own. All of it is measured by training/distortions.
 
 Photometry looks at luma (ITU-R BT.709) in a picture of `SIDE` px, in which noise is averaged away. Darkness
 is told from the brightest places of the face: light and dark skin alike have glints, and the whites of the
