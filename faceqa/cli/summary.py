@@ -10,7 +10,7 @@ from rich.text import Text
 from faceqa.cli.exit_codes import ALL_ASSESSED, SOME_FAILED
 from faceqa.cli.terminal import Screen, printable
 from faceqa.measures.registry import COMPONENTS, MEASURES, SCORE, Measure, replacements
-from faceqa.verdict.reasons import WORDINGS
+from faceqa.verdict.reasons import WORDINGS, cause_title
 
 if TYPE_CHECKING:
     from faceqa.curation.selection import Levelled, Summary
@@ -43,6 +43,10 @@ def show_summary(screen: Screen, summary: Summary, written: str | Path) -> int:
         reasons = [(f"{n:,}", code, WORDINGS[code].short.en) for code, n in summary.reasons.items()]
         screen.line(Text())
         screen.table(["count", "reason", "meaning"], reasons, right=[0])
+    if summary.causes:
+        causes = [(f"{n:,}", name, cause_title(name)) for name, n in summary.causes.items()]
+        screen.line(Text())
+        screen.table(["count", "likely cause", "meaning"], causes, right=[0])
     if measures := _measures(summary):
         screen.line(Text())
         screen.table(["measure", "5 % below", "median", "5 % above", "limit"], measures, right=[1, 2, 3])

@@ -85,6 +85,7 @@ class Summary:
         duplicates: Faces that are near-duplicates of a better one.
         groups: How many groups of near-duplicates there are.
         reasons: How often each reason comes, the most frequent first.
+        causes: How often each likely cause of a low score is a face's strongest, the most frequent first.
         measures: Of each measure its lowest, highest and mean value and its quantiles; of a signed measure
             those of its size, which is what its limit looks at.
         components: The same of each quality component.
@@ -105,6 +106,7 @@ class Summary:
     duplicates: int
     groups: int
     reasons: Mapping[str, int]
+    causes: Mapping[str, int]
     measures: Mapping[str, Mapping[str, float]]
     components: Mapping[str, Mapping[str, float]]
     limits: Mapping[str, float]
@@ -138,6 +140,7 @@ class Summing:
         self._last: str | None = None
         self._verdicts: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
+        self._causes: Counter[str] = Counter()
         self._values: dict[str, array[float]] = {row.name: array("d") for row in DESCRIBED}
         self._components: dict[str, array[int]] = {row.name: array("b") for row in COMPONENTS}
         self._faces = 0
@@ -151,6 +154,7 @@ class Summing:
             self._last = row.image
         self._verdicts[row.verdict] += 1
         self._reasons.update(row.reasons)
+        self._causes.update(row.causes[:1])
         self._faces += bool(row.scores)
         self._duplicates += row.duplicate_of is not None
         if row.group is not None:
@@ -183,6 +187,7 @@ class Summing:
             duplicates=self._duplicates,
             groups=len(self._groups),
             reasons=dict(self._reasons.most_common()),
+            causes=dict(self._causes.most_common()),
             measures=measures,
             components={
                 name: distribution(np.asarray(known)) for name, known in self._components.items() if known

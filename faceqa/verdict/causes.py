@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faceqa.measures.registry import CAUSE_FROM, GATED
+from faceqa.measures.registry import CAUSE_FROM, DISTORTIONS, GATED
 from faceqa.types import Measures
 
 RECOGNITION_FROM = 0.5
@@ -10,6 +10,9 @@ RECOGNITION_FROM = 0.5
 
 FULL_EFFECT = {"turned_away": 60.0, "occluded": 0.3, "blur": 0.8, "low_resolution": 0.8, "too_dark": 0.8}
 """What makes a good face hard to recognise by itself: degrees of yaw, the covered share, severities."""
+
+CAUSES = tuple(dict.fromkeys((*(row.name for row in DISTORTIONS), *FULL_EFFECT)))
+"""What can be a cause: names of distortions, and codes of reasons."""
 
 _GATES_OF = {row.gate.reason: row for row in GATED if row.gate is not None}
 

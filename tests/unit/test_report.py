@@ -31,7 +31,7 @@ from faceqa.measures.registry import COMPONENTS, MEASURES, SCORE
 from faceqa.reading import image
 from faceqa.verdict.judge import cafi
 from faceqa.verdict.policy import SETTINGS, Policy
-from faceqa.verdict.reasons import WORDINGS, gate_reason
+from faceqa.verdict.reasons import WORDINGS, cause_advice, cause_title, gate_reason
 
 BY_NAME = {row.name: row for row in MEASURES}
 
@@ -878,3 +878,61 @@ def test_without_components_there_is_no_fold(visit, tmp_path):
     assert page.locator("#sort optgroup").count() == 0 and page.locator("#components").count() == 0
     page.locator(".face").first.click()
     assert page.locator(".one-told table").count() == 1 and page.locator(".components").count() == 0
+
+
+def poor(name: str, ser_fiq: float = 0.8, **distortions: float) -> Row:
+    return face(name, dbcnn=30.0, ser_fiq=ser_fiq, distortions=distortions)
+
+
+CAUSED = [
+    face("good.jpg", dbcnn=70.0, distortions={"noise": 0.9}),
+    poor("soft.jpg", blur=0.7, noise=0.3),
+    poor("softer.jpg", blur=0.9),
+    poor("grainy.jpg", noise=0.6, blur=0.2),
+    poor("unknown.jpg", blur=0.05),
+    face("masked.jpg", occlusion=0.6, ser_fiq=0.01, distortions={"blur": 0.0}),
+    face("before.jpg", dbcnn=30.0),
+]
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_strongest_cause_of_each_poor_face_is_counted(tmp_path, language):
+    page = page_of(written(tmp_path, CAUSED, language=language), language)
+    titles = {name: cause_title(name, language) for name in ("blur", "noise", "occluded")}
+    for name, count in (("blur", 2), ("noise", 1), ("occluded", 1)):
+        assert f"{titles[name]} {count} {cause_advice(name, language)}" in page.text
+    assert PAGE_WORDS["causes"].in_language(language) in page.text
+    entries = {entry["image"]: entry["causes"] for entry in page.entries}
+    assert entries["soft.jpg"] == ["blur", "noise"] and entries["masked.jpg"][0] == "occluded"
+    assert entries["good.jpg"] == entries["unknown.jpg"] == entries["before.jpg"] == []
+
+
+def test_without_causes_none_are_told(tmp_path):
+    assert PAGE_WORDS["causes"].en not in page_of(written(tmp_path, MIXED[:4])).text
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_cause_filters_and_the_view_tells_it(visit, tmp_path, language):
+    page = visit(written(tmp_path, CAUSED, language=language))
+    page.click("[data-reason=occluded]")
+    page.click("[data-cause=blur]")
+    assert sorted(verdicts(page)) == ["soft.jpg", "softer.jpg"], "a cause takes the place of the reason"
+    page.select_option("#cause", "noise")
+    assert list(verdicts(page)) == ["grainy.jpg"]
+    page.click(".face")
+    told = page.inner_text(".causes")
+    assert cause_title("noise", language) in told and cause_title("blur", language) in told
+    assert cause_advice("noise", language) in told and cause_advice("blur", language) not in told
+    page.keyboard.press("Escape")
+    slide(page, 20)
+    page.click(".face")
+    assert page.locator(".one-told .causes").count() == 0, "an accepted face has no cause"
+
+
+@pytest.mark.browser
+def test_causes_choose_among_those_that_are_there(visit, tmp_path):
+    page = visit(written(tmp_path, CAUSED))
+    chosen = page.eval_on_selector_all("#cause option", "all => all.map((one) => one.value)")
+    assert chosen == ["", "blur", "noise", "occluded"]
+    assert visit(written(tmp_path / "none", MIXED[:4])).locator("#cause").count() == 0

@@ -24,8 +24,9 @@ from faceqa.curation.thumbnails import Key, data_url, key
 from faceqa.languages import LANGUAGES, Language, Words
 from faceqa.measures.registry import COMPONENTS, GATED, MEASURES, SCORE, Component, Measure, replacements
 from faceqa.types import Decision
+from faceqa.verdict.causes import CAUSES
 from faceqa.verdict.policy import SETTINGS, Policy, Setting
-from faceqa.verdict.reasons import WORDINGS
+from faceqa.verdict.reasons import WORDINGS, cause_advice, cause_title
 
 MOST_SHOWN = 10_000
 """Faces, and images without one, on the page. With the pictures of so many it has 40 MB at most."""
@@ -48,6 +49,14 @@ _SCALES = {
 }
 """What `report.js` calls the measure or the quality component behind a reason."""
 
+_CAUSES = {
+    name: tuple(
+        Words(*(told(name, language) for language in LANGUAGES)) for told in (cause_title, cause_advice)
+    )
+    for name in CAUSES
+}
+"""Title and advice of each cause."""
+
 _SCORE_REASON = next(code for code, row in _LIMITED.items() if row is SCORE)
 _SCORE_SETTING = next(setting for setting in SETTINGS if setting.measure is SCORE)
 
@@ -64,6 +73,7 @@ class Entry(NamedTuple):
         values: The measures, in the order of the registry.
         components: The quality components, likewise; empty without a face.
         reasons: Codes.
+        causes: The likely causes of a low score, strongest first.
         pose: Pitch and roll in degrees.
         size: Width and height of the image in px.
         eyes: Inter-eye distance in px.
@@ -80,6 +90,7 @@ class Entry(NamedTuple):
     values: tuple[float | None, ...]
     components: tuple[int | None, ...]
     reasons: tuple[str, ...]
+    causes: tuple[str, ...]
     pose: tuple[float, float] | None
     size: tuple[int, int] | None
     eyes: float | None
@@ -175,6 +186,7 @@ def render(
         summary=summary,
         counts=Counts.of(summary),
         reasons=_reasons(summary),
+        causes=[(name, count, *_CAUSES[name]) for name, count in summary.causes.items()],
         score_label=_SCORE_SETTING.label,
         score_limit=getattr(policy, _SCORE_SETTING.name),
         measures=[row for row in (SCORE, *MEASURES) if row.name in summary.measures],
@@ -200,6 +212,7 @@ def _entries(rows: Iterable[Row], pictures: Mapping[Key, bytes]) -> Iterator[Ent
             tuple(row.scores.get(measure.name) for measure in MEASURES),
             tuple(row.components.get(one.name) for one in COMPONENTS) if row.components else (),
             row.reasons,
+            row.causes,
             None if row.roll is None else (row.pitch or 0.0, row.roll),
             None if row.width is None else (row.width, row.height or 0),
             row.inter_eye_distance,
@@ -231,6 +244,7 @@ def _data(summary: Summary, collected: Collecting, language: Language) -> dict[s
             }
             for code, words in WORDINGS.items()
         },
+        "causes": {name: {"title": title, "advice": advice} for name, (title, advice) in _CAUSES.items()},
         "counts": {"faces": summary.faces, "kept": summary.accepted},
         "reason_counts": summary.reasons,
         "limited": _keeps_best_only(summary),

@@ -3,7 +3,7 @@
 
 (() => {
   const {page, entries} = JSON.parse(document.getElementById("data").textContent);
-  const {score, measures, components, steps, reasons} = page;
+  const {score, measures, components, steps, reasons, causes} = page;
   const SCALES = [score, ...measures, ...components];
   const BATCH = 120;  // cards that come to the page together
   const NEAR = "1500px";  // of the end of the gallery, where more cards come
@@ -13,7 +13,7 @@
   const faces = entries.map((values, order) => ({
     ...Object.fromEntries(page.fields.map((name, place) => [name, values[place]])), order,
   }));
-  const state = {language: page.language, tried: null, sort: score.name, reversed: false, show: "all", why: "",
+  const state = {language: page.language, tried: null, sort: score.name, reversed: false, show: "all", why: "", cause: "",
     unfolded: false};
 
   const $ = (id) => document.getElementById(id);
@@ -140,8 +140,11 @@
     return face.card;
   }
 
-  const fits = ({verdict, reasons: codes}) =>
-    (state.show === "all" || verdict === state.show) && (!state.why || codes.includes(state.why));
+  function fits(face) {
+    const {verdict, reasons: codes} = judged(face);
+    return (state.show === "all" || verdict === state.show) && (!state.why || codes.includes(state.why))
+      && (!state.cause || face.causes[0] === state.cause);
+  }
 
   function ordered() {
     const scale = SCALES.find((one) => one.name === state.sort);
@@ -177,7 +180,7 @@
 
   function showGallery() {
     if (!faces.length) return;
-    fitting = sequence.filter((face) => fits(judged(face)));
+    fitting = sequence.filter(fits);
     drawn = Math.min(fitting.length, Math.max(drawn, BATCH));
     $("gallery").replaceChildren(...fitting.slice(0, drawn).map(cardOf));
     $("shown").textContent = say("shown", {count: count(fitting.length)});
@@ -207,6 +210,11 @@
     options($("show"), ["all", "accept", "reject", "error"].map((name) => [name, say(`show.${name}`)]), state.show);
     options($("why"), [["", say("why.any")], ...Object.keys(reasons).filter((code) => present.has(code))
       .map((code) => [code, words(reasons[code].short)])], state.why);
+    const first = new Set(faces.map((face) => face.causes[0]));
+    if ($("cause")) {
+      options($("cause"), [["", say("cause.any")], ...Object.keys(causes).filter((name) => first.has(name))
+        .map((name) => [name, words(causes[name].title)])], state.cause);
+    }
     const named = (scales) => scales.filter((scale) => taken.includes(scale)).map((scale) => [scale.name, words(scale.title)]);
     options($("sort"), [...named([score, ...measures]), ["name", say("sort.name")]], state.sort,
       {label: say("components"), pairs: named(components)});
@@ -242,7 +250,7 @@
         say(`show.${verdict}`)),
       element("ul", {}, ...codes.map((code) => element(
         "li", {}, element("b", {}, message(face, code)), words(reasons[code].advice),
-      ))),
+      )), ...caused(face, verdict)),
       table([...measured(face, [score, ...measures, ...components.filter((one) => one.limit !== null)]), ...described(face)]),
       ...unfolded(face),
     );
@@ -257,6 +265,13 @@
   );
 
   const replaced = (scale) => filled(words(page.figures.words.replaced), {measure: words(scale.replaced)});
+
+  /* What a low score likely comes from; the run told it with its own threshold. */
+  function caused(face, verdict) {
+    if (verdict !== "reject" || !face.causes.length) return [];
+    const titles = face.causes.map((name) => words(causes[name].title)).join(", ");
+    return [element("li", {class: "causes"}, element("b", {}, say("cause.likely", {causes: titles})), words(causes[face.causes[0]].advice))];
+  }
 
   const table = (lines) => element("table", {}, element("tbody", {}, ...lines));
 
@@ -402,19 +417,25 @@
       button.addEventListener("click", () => tryThreshold(Number(button.dataset.threshold)));
     }
   }
+  /* Shows the faces of a reason or a cause alone. */
+  function filter(chosen, select) {
+    Object.assign(state, {why: "", cause: "", show: "all", ...chosen});
+    drawn = 0;
+    writeTools();
+    showGallery();
+    $("faces").scrollIntoView({behavior: "instant"});
+    $(select).focus({preventScroll: true});
+  }
+
   for (const button of document.querySelectorAll("[data-reason]")) {
-    button.addEventListener("click", () => {
-      Object.assign(state, {why: button.dataset.reason, show: "all"});
-      drawn = 0;
-      writeTools();
-      showGallery();
-      $("faces").scrollIntoView({behavior: "instant"});
-      $("why").focus({preventScroll: true});
-    });
+    button.addEventListener("click", () => filter({why: button.dataset.reason}, "why"));
+  }
+  for (const button of document.querySelectorAll("[data-cause]")) {
+    button.addEventListener("click", () => filter({cause: button.dataset.cause}, "cause"));
   }
   if (faces.length) {
-    for (const name of ["show", "why"]) {
-      $(name).addEventListener("change", (event) => {
+    for (const name of ["show", "why", "cause"]) {
+      $(name)?.addEventListener("change", (event) => {
         state[name] = event.target.value;
         drawn = 0;
         showGallery();

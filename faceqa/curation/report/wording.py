@@ -85,6 +85,17 @@ PAGE_WORDS: Mapping[str, Words] = {
     "count": Words("number", "개수"),
     "advice": Words("what helps", "개선 방법"),
     "no_reasons": Words("Nothing was rejected.", "제외한 것이 없습니다."),
+    # Causes
+    "causes": Words("What the poor pictures suffer from", "화질이 낮은 원인"),
+    "causes.note": Words(
+        "The strongest cause of each face whose score or SER-FIQ is too low, with the thresholds of the run. "
+        "Click a cause to see its faces.",
+        "점수나 SER-FIQ가 낮은 얼굴마다 가장 큰 원인 하나를 이 실행의 기준으로 셉니다. "
+        "원인을 누르면 해당 얼굴을 볼 수 있습니다.",
+    ),
+    "cause": Words("Cause", "원인"),
+    "cause.any": Words("Any cause", "모든 원인"),
+    "cause.likely": Words("Likely: {causes}", "주된 원인: {causes}"),
     # Thresholds
     "thresholds": Words("Which threshold keeps how many", "기준값과 남는 얼굴 수"),
     "thresholds.note": Words(
