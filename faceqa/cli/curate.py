@@ -33,6 +33,7 @@ def add(commands: shared.Commands) -> None:
     shared.add_policy(parser)
     shared.add_limits(parser)
     shared.add_unique(parser)
+    shared.add_segments(parser)
     shared.add_level(parser)
     parser.set_defaults(run=run)
 
@@ -60,6 +61,8 @@ def run(options: argparse.Namespace) -> int:
                 keep_top=selection.keep_top,
                 keep_fraction=selection.keep_fraction,
                 unique=selection.unique,
+                min_seconds=selection.min_seconds,
+                max_gap=selection.max_gap,
                 export=options.export,
                 all_faces=options.all_faces,
                 unmasked=options.unmasked,

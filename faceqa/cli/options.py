@@ -142,6 +142,28 @@ def add_unique(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_segments(parser: argparse.ArgumentParser) -> None:
+    """Which segments of videos are told."""
+    group = parser.add_argument_group(
+        "segments of videos",
+        "segments.csv tells the stretches in which one face is good throughout.",
+    )
+    group.add_argument(
+        "--min-seconds",
+        type=not_negative,
+        default=1.0,
+        metavar="X",
+        help="leave shorter ones out (default: 1)",
+    )
+    group.add_argument(
+        "--max-gap",
+        type=not_negative,
+        default=0.0,
+        metavar="X",
+        help="seconds between two good frames up to which bad ones between do not end one (default: 0)",
+    )
+
+
 def add_level(parser: argparse.ArgumentParser) -> None:
     """Whether SER-FIQ is levelled."""
     group = parser.add_argument_group("levelling")
@@ -161,9 +183,10 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("output")
     group.add_argument(
         "--export",
-        choices=["link", "copy", "crop", "webdataset", "parquet"],
+        choices=["link", "copy", "crop", "webdataset", "parquet", "clips"],
         help="fill the folders kept/ and rejected/ with links to the images, with copies of them, with the "
-        "crops of the faces, or with shards of the images and their scores for training",
+        "crops of the faces, or with shards of the images and their scores for training; clips: cut the "
+        "segments of videos out into clips/, without encoding anew",
     )
     group.add_argument(
         "--language",
@@ -187,6 +210,14 @@ def positive(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def not_negative(text: str) -> float:
+    """A number from 0."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
     return value
 
 
@@ -244,7 +275,14 @@ def selection(options: argparse.Namespace) -> Selection:
     asked = policy(options)
     if (options.keep_top or options.keep_fraction) and options.cafi_threshold is None:
         asked = replace(asked, cafi_threshold=0.0)
-    return Selection(asked, options.keep_top, options.keep_fraction, options.unique)
+    return Selection(
+        asked,
+        options.keep_top,
+        options.keep_fraction,
+        options.unique,
+        options.min_seconds,
+        options.max_gap,
+    )
 
 
 def _told(setting: Setting) -> str:

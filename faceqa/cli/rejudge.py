@@ -45,6 +45,7 @@ def add(commands: shared.Commands) -> None:
     shared.add_policy(parser)
     shared.add_limits(parser)
     shared.add_unique(parser)
+    shared.add_segments(parser)
     parser.set_defaults(run=run)
 
 

@@ -38,6 +38,8 @@ def show_summary(screen: Screen, summary: Summary, written: str | Path) -> int:
     }
     if summary.groups:
         counts["near-duplicates of a better face"] = summary.duplicates
+    if summary.videos:
+        counts["segments of videos"] = summary.segments
     screen.table(["what", "count"], [(name, f"{number:,}") for name, number in counts.items()], right=[1])
     if summary.reasons:
         reasons = [(f"{n:,}", code, WORDINGS[code].short.en) for code, n in summary.reasons.items()]

@@ -23,7 +23,7 @@ from faceqa.reading.remote import RemoteFile
 from faceqa.reading.sources import named_images
 from faceqa.types import Face
 
-Export = Literal["link", "copy", "crop", "webdataset", "parquet"]
+Export = Literal["link", "copy", "crop", "webdataset", "parquet", "clips"]
 
 IN_SHARDS = {"webdataset": Tars, "parquet": Tables}
 
@@ -150,7 +150,7 @@ def _places(names: Iterable[str]) -> dict[str, str]:
     places: dict[str, str] = {}
     taken: set[str] = set()
     for name, path in parts.items():
-        place = "/".join(map(_safe, path[common:])) or "image"
+        place = "/".join(map(safe, path[common:])) or "image"
         stem, suffix = os.path.splitext(place)
         number = 1
         while place.lower() in taken:
@@ -161,7 +161,7 @@ def _places(names: Iterable[str]) -> dict[str, str]:
     return places
 
 
-def _safe(part: str) -> str:
+def safe(part: str) -> str:
     """A part of a path that every file system takes."""
     clean = "".join(c if c.isprintable() and c not in '\\:*?"<>|' else "_" for c in part).rstrip(". ") or "_"
     stem, suffix = os.path.splitext(clean)

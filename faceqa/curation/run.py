@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from faceqa.curation import table
+from faceqa.curation.clips import cut_clips
 from faceqa.curation.duplicates import find_groups, with_groups
 from faceqa.curation.export import Export, sort_files
 from faceqa.curation.journal import JOURNAL, read_rows, read_settings
 from faceqa.curation.levelling import LEVELLING, Levelling, fit_rows
 from faceqa.curation.report import write_report
 from faceqa.curation.runners import local
+from faceqa.curation.segments import SEGMENTS, find_segments, write_segments
 from faceqa.curation.selection import Choice, Levelled, Summary, Summing, select
 from faceqa.curation.settings import Selection, Settings
 from faceqa.curation.table import Row
@@ -118,7 +120,8 @@ class Run:
             selection: Which faces to keep.
             export: Whether to fill `kept/` and `rejected/`: with links to the images (copies, where they come
                 out of a container or from an address), with copies, with the face crops, or with shards, see
-                `curation.shards`; None leaves them as they are.
+                `curation.shards`; or with "clips" to cut the segments of videos out into `clips/`. None
+                leaves them as they are.
             language: Of the report, when it is opened.
             levelled: What `level` said; by default what the run's fit says.
 
@@ -142,11 +145,16 @@ class Run:
                 summing.add(row)
                 for write in writers:
                     write(row)
-        summary = summing.summary(selection, settings, levelled or self._levelled())
-        if export is not None:
+        segments = list(find_segments(measured(), selection))
+        summary = summing.summary(selection, settings, levelled or self._levelled(), segments)
+        if summary.videos:
+            write_segments(segments, self.out / SEGMENTS)
+        if export == "clips":
+            cut_clips(self.settings, self.out, segments)
+        elif export is not None:
             sort_files(self.settings, self.out, rows, export)
         _write_json(summary.to_dict(), self.out / "summary.json")
-        write_report(self.settings, self.out, rows, summary, language)
+        write_report(self.settings, self.out, rows, summary, language, segments)
         return summary
 
     def _measured(self) -> Callable[[], Iterator[Row]]:
@@ -174,6 +182,8 @@ def curate(
     keep_top: int | None = None,
     keep_fraction: float | None = None,
     unique: bool = False,
+    min_seconds: float = 1.0,
+    max_gap: float = 0.0,
     export: Export | None = None,
     all_faces: bool = False,
     unmasked: bool = False,
@@ -205,8 +215,10 @@ def curate(
         keep_top: Of the accepted faces only so many, the best by CAFI.
         keep_fraction: The same as a share of the faces that pass the gates, in [0, 1].
         unique: Of near-duplicates keep the best by CAFI only; by default the tables only tell them.
-        export: Fill `kept/` and `rejected/` with "link", "copy", "crop", "webdataset" or "parquet"; see
-            `Run.publish`.
+        min_seconds: Segments of videos that are shorter are not told.
+        max_gap: Seconds between two good frames up to which bad ones between do not end a segment.
+        export: Fill `kept/` and `rejected/` with "link", "copy", "crop", "webdataset" or "parquet", or
+            `clips/` with "clips"; see `Run.publish`.
         all_faces: Assess every face of an image, not only the largest.
         unmasked: Score the crops with their backgrounds, too.
         sampling: Which frames of videos to take.
@@ -268,7 +280,8 @@ def curate(
             progress(images)
             place.save()
         levelled = run.level(None if level is True else Path(level)) if level else None
-        summary = run.publish(Selection(policy, keep_top, keep_fraction, unique), export, language, levelled)
+        selection = Selection(policy, keep_top, keep_fraction, unique, min_seconds, max_gap)
+        summary = run.publish(selection, export, language, levelled)
         place.finish()
     return summary
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from faceqa.curation.levelling import Levelling
 from faceqa.curation.manifest import manifest
+from faceqa.curation.segments import Segment
 from faceqa.curation.settings import Selection, Settings
 from faceqa.curation.table import Row
 from faceqa.measures.registry import COMPONENTS, MEASURES, SCORE
@@ -84,6 +85,9 @@ class Summary:
         errors: Images that could not be assessed.
         duplicates: Faces that are near-duplicates of a better one.
         groups: How many groups of near-duplicates there are.
+        videos: How many videos frames were taken of.
+        segments: How many stretches there are in which one face is good throughout.
+        segment_seconds: How long these are together.
         reasons: How often each reason comes, the most frequent first.
         causes: How often each likely cause of a low score is a face's strongest, the most frequent first.
         measures: Of each measure its lowest, highest and mean value and its quantiles; of a signed measure
@@ -105,6 +109,9 @@ class Summary:
     errors: int
     duplicates: int
     groups: int
+    videos: int
+    segments: int
+    segment_seconds: float
     reasons: Mapping[str, int]
     causes: Mapping[str, int]
     measures: Mapping[str, Mapping[str, float]]
@@ -146,6 +153,7 @@ class Summing:
         self._faces = 0
         self._duplicates = 0
         self._groups: set[str] = set()
+        self._videos: set[str] = set()
 
     def add(self, row: Row) -> None:
         """Count a row; those of one image come one after the other."""
@@ -159,6 +167,8 @@ class Summing:
         self._duplicates += row.duplicate_of is not None
         if row.group is not None:
             self._groups.add(row.group)
+        if row.frame is not None:
+            self._videos.add(row.frame.video)
         for measure, values in zip(DESCRIBED, self._values.values(), strict=True):
             value = row.cafi if measure is SCORE else row.scores.get(measure.name)
             if value is not None:
@@ -172,6 +182,7 @@ class Summing:
         selection: Selection | None = None,
         settings: Settings | None = None,
         levelled: Levelled | None = None,
+        segments: Collection[Segment] = (),
     ) -> Summary:
         """What was counted so far."""
         selection = selection or Selection()
@@ -186,6 +197,9 @@ class Summing:
             errors=self._verdicts["error"],
             duplicates=self._duplicates,
             groups=len(self._groups),
+            videos=len(self._videos),
+            segments=len(segments),
+            segment_seconds=round(sum(segment.seconds for segment in segments), 3),
             reasons=dict(self._reasons.most_common()),
             causes=dict(self._causes.most_common()),
             measures=measures,

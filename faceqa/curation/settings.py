@@ -84,9 +84,13 @@ class Selection:
         keep_fraction: The same as a share of the faces that pass the gates, in [0, 1].
         unique: Whether to keep of near-duplicates only the best by CAFI. This is then a gate like the others:
             a duplicate has no CAFI, and limits count it as failed.
+        min_seconds: Segments of videos that are shorter are not told.
+        max_gap: Seconds between two good frames up to which bad ones between do not end a segment.
     """
 
     policy: Policy = field(default_factory=Policy)
     keep_top: int | None = None
     keep_fraction: float | None = None
     unique: bool = False
+    min_seconds: float = 1.0
+    max_gap: float = 0.0

@@ -18,6 +18,7 @@ import numpy as np
 
 from faceqa.errors import MeasureError, TableError
 from faceqa.measures.registry import COMPONENTS, DISTORTIONS, JUDGED, MEASURES, SCORE, Component, Distortion
+from faceqa.reading.frame_names import FrameName
 from faceqa.types import Assessment, Box, Decision, Measures, Reason, measures_of
 from faceqa.verdict.judge import judge
 from faceqa.verdict.policy import Policy
@@ -128,6 +129,11 @@ class Row:
             embedding=_direction(assessment.embedding),
             descriptor=_direction(assessment.descriptor),
         )
+
+    @property
+    def frame(self) -> FrameName | None:
+        """Which frame of a video the image is; None for any other."""
+        return FrameName.read(self.image)
 
     @property
     def measures(self) -> Measures | None:
@@ -248,7 +254,11 @@ COLUMNS: tuple[Column, ...] = (
     *_attributes("pitch", "roll", "inter_eye_distance", "confidence"),
     *map(_edge, range(4)),
     _attribute("faces_found", int),
-    *_attributes("group", "duplicate_of", "width", "height", "error"),
+    *_attributes("group", "duplicate_of"),
+    Column("time_s", float, lambda row: row.frame and row.frame.seconds),
+    Column("frame", int, lambda row: row.frame and row.frame.number),
+    Column("shot", int, lambda row: row.frame and row.frame.shot),
+    *_attributes("width", "height", "error"),
 )
 """Units as in `types` and the registry: px, degrees, shares in [0, 1]. `reasons` are codes with spaces
 between them."""
@@ -275,13 +285,13 @@ def csv_writer(path: Path, columns: Sequence[str] = NAMES) -> Iterator[Write]:
         path: Of the table.
         columns: Of faceqa and, among `Row.others`, of other programs.
     """
-    with _whole(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
+    with whole(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
 
         def write(row: Row) -> None:
             cells = {**row.others, **row.cells()}
-            writer.writerow([_cell(cells[name]) for name in columns])
+            writer.writerow([cell(cells[name]) for name in columns])
 
         yield write
 
@@ -299,7 +309,7 @@ def parquet_writer(path: Path, schema: pyarrow.Schema | None = None) -> Iterator
 
     schema = schema or own_schema()
     waiting: list[dict[str, Any]] = []
-    with _whole(path) as scratch, parquet.ParquetWriter(scratch, schema) as file:
+    with whole(path) as scratch, parquet.ParquetWriter(scratch, schema) as file:
 
         def flush() -> None:
             file.write_table(pyarrow.Table.from_pylist(waiting, schema=schema))
@@ -417,7 +427,7 @@ def _reading(path: Path) -> Iterator[csv.DictReader[str]]:
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[Path]:
+def whole(path: Path) -> Iterator[Path]:
     """A place to write to that becomes `path` when nothing fails."""
     scratch = path.with_name(path.name + ".part")
     try:
@@ -427,7 +437,8 @@ def _whole(path: Path) -> Iterator[Path]:
         scratch.unlink(missing_ok=True)
 
 
-def _cell(value: Cell) -> str:
+def cell(value: Cell) -> str:
+    """A value as a CSV file holds it."""
     if value is None:
         return ""
     if isinstance(value, str) and value.startswith(FORMULA_STARTS):

@@ -1,8 +1,8 @@
 """Image, folder, zip, tar, Parquet or video, here or at an address -> named images, always in one order.
 
 Names are the path or address as it was given; what lies inside a file follows it: `album.zip/beach/1.jpg`,
-`train.parquet#row=12`, and for the frame of a video its time in seconds and its number,
-`clip.mp4#t=12.480&frame=312`.
+`train.parquet#row=12`, and for the frame of a video its time and number, `clip.mp4#t=12.480&frame=312`
+(`frame_names`).
 
 What cannot be read is passed on as an image with the reason in its place, so that it shows up among the
 results.
@@ -60,6 +60,15 @@ def named_images(
             yield from _contents(file, name, sampling, wanted)
         elif wanted(name):
             yield NamedImage(name, file)
+
+
+def videos(
+    paths: Iterable[str | File], leave_out: Path | None = None, root: str | Path = ""
+) -> Iterator[tuple[str, Path]]:
+    """Names and paths of the videos among the files on this machine; arguments as for `named_images`."""
+    for file in files_of([_from(root, path) for path in paths], leave_out):
+        if _is_here(file, VIDEO_SUFFIXES):
+            yield _name(file, root), file
 
 
 def count_images(paths: Iterable[str | File], sampling: Sampling, leave_out: Path | None = None) -> int:

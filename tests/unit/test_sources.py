@@ -1,10 +1,10 @@
 import os
-import subprocess
-import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import av
+import cv2
 import numpy as np
 import pytest
 from conftest import EXAMPLES
@@ -12,9 +12,10 @@ from files import SIZE, encrypted, moving_square, turned_video, unflagged, write
 
 from faceqa.errors import ImageError
 from faceqa.reading import archives, image, videos
+from faceqa.reading.frame_names import FrameName
 from faceqa.reading.image import NamedImage
 from faceqa.reading.sources import count_images, named_images, source_files
-from faceqa.reading.videos import FFMPEG_OPTIONS, Sampling
+from faceqa.reading.videos import Sampling
 
 HOPPER = (EXAMPLES / "hopper.jpg").read_bytes()
 
@@ -177,7 +178,8 @@ def test_near_identical_frames_are_taken_once(tmp_path):
     still = moving_square(1)[0]
     frames = [np.clip(still + noise.normal(0, 6, still.shape), 0, 255).astype(np.uint8) for _ in range(10)]
     path = write_video(tmp_path / "still.mp4", frames + moving_square(12)[10:])
-    assert [name.split("frame=")[1] for name in names(path, sampling=Sampling(every=1))] == ["0", "10", "11"]
+    found = [FrameName.read(name) for name in names(path, sampling=Sampling(every=1))]
+    assert [frame.number for frame in found if frame] == [0, 10, 11]
     assert len(names(path, sampling=Sampling(every=1, stills=True))) == 12
 
 
@@ -209,34 +211,46 @@ def test_a_file_that_is_no_video_is_one_error(tmp_path, content):
     assert isinstance(found.source, ImageError) and found.name == str(path)
 
 
-def test_importing_leaves_the_environment_alone():
-    code = (
-        "import os, cv2; before = dict(os.environ)\n"
-        "import faceqa.reading.sources, faceqa.reading.videos\n"
-        "print(dict(os.environ) == before)"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "True"
+def test_a_video_of_sound_alone_is_one_error(tmp_path):
+    path = tmp_path / "sound.mp4"
+    with av.open(str(path), "w") as film:
+        track = film.add_stream("aac", rate=16000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16000
+        film.mux([*track.encode(frame), *track.encode(None)])
+    (found,) = named_images([path])
+    assert isinstance(found.source, ImageError) and "no picture track" in found.source.message
 
 
-@pytest.mark.parametrize("told", [None, "threads;1"])
-def test_opening_a_video_leaves_the_environment_as_it_was(clip, monkeypatch, told):
-    """What the caller told FFmpeg stays, and is what FFmpeg is told."""
-    for name in FFMPEG_OPTIONS:
-        monkeypatch.delenv(name, raising=False)
-    if told is not None:
-        monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", told)
-    before, seen = dict(os.environ), []
-    opened = videos.cv2.VideoCapture
+def test_frames_too_large_are_one_error(clip, monkeypatch):
+    monkeypatch.setattr(videos, "MAX_PIXELS", 1000)
+    (found,) = named_images([clip])
+    assert isinstance(found.source, ImageError) and found.source.code == "image_too_large"
 
-    def watched(*arguments):
-        seen.append(os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"])
-        return opened(*arguments)
 
-    monkeypatch.setattr(videos.cv2, "VideoCapture", watched)
-    assert len(names(clip)) == 6
-    assert dict(os.environ) == before
-    assert seen == [told or FFMPEG_OPTIONS["OPENCV_FFMPEG_CAPTURE_OPTIONS"]]
+def test_a_cut_begins_a_shot_and_a_moving_thing_does_not(tmp_path, hopper):
+    """Three scenes of a second each: a square that travels, a portrait that brightens, the square again."""
+    portrait = cv2.resize(hopper, SIZE)
+    brighter = [cv2.convertScaleAbs(portrait, alpha=0.8 + 0.04 * step) for step in range(10)]
+    path = write_video(tmp_path / "cuts.mp4", [*moving_square(10), *brighter, *moving_square(10)])
+    found = [FrameName.read(name) for name in names(path, sampling=Sampling(every=1, stills=True))]
+    assert [frame.shot for frame in found if frame] == 10 * [1] + 10 * [2] + 10 * [3]
+
+
+@pytest.mark.parametrize("name", ["a.mp4#t=1.480&frame=37", "x#t=0.000&frame=0/b.mkv#t=2.000&frame=9&shot=3"])
+def test_the_name_of_a_frame_says_what_it_is(name):
+    frame = FrameName.read(name)
+    assert frame is not None and str(frame) == name
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.mp4", "a.mp4#t=1.480&frame=37.jpg", "a.mp4#t=1&frame=37"])
+def test_other_names_say_nothing(name):
+    assert FrameName.read(name) is None
+
+
+def test_opening_a_video_sets_nothing_of_the_process(clip):
+    before = dict(os.environ)
+    assert len(names(clip)) == 6 and dict(os.environ) == before
 
 
 def test_videos_are_opened_by_many_threads_at_once(clip):

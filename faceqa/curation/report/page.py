@@ -16,6 +16,7 @@ from markupsafe import Markup
 from faceqa import weights
 from faceqa.curation.report import figures
 from faceqa.curation.report.figures import Collecting, Steps
+from faceqa.curation.report.films import Films
 from faceqa.curation.report.wording import FIGURE_WORDS, PAGE_WORDS, ROLES
 from faceqa.curation.selection import NOT_AMONG_BEST, Levelled, Summary
 from faceqa.curation.settings import Settings
@@ -148,6 +149,7 @@ def render(
     shown: Sequence[Row],
     pictures: Mapping[Key, bytes],
     collected: Collecting,
+    films: Films,
     day: date,
     language: Language,
 ) -> Iterator[str]:
@@ -159,6 +161,7 @@ def render(
         shown: The rows that the page shows, at most `MOST_SHOWN`.
         pictures: Of their faces; one that is missing is shown by its name only.
         collected: All rows, as figures.
+        films: The videos among the rows.
         day: Of the run.
         language: In which the page opens.
 
@@ -194,6 +197,8 @@ def render(
         limits=[*_limits(summary), *_minimums(policy)],
         run=_run(settings, summary, day),
         shown=len(shown),
+        films=list(films.shown(pictures)),
+        films_left_out=films.left_out,
         data=_data(summary, collected, language),
         entries=_entries(shown, pictures),
     )

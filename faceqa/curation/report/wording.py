@@ -63,6 +63,16 @@ PAGE_WORDS: Mapping[str, Words] = {
         "Nearly the same picture as a better one: {duplicates} of the faces (groups: {groups}).",
         "얼굴 {duplicates}개는 더 나은 사진과 거의 같습니다(그룹 {groups}개).",
     ),
+    # Videos
+    "films": Words("Segments of the videos", "동영상 구간"),
+    "films.note": Words(
+        "The stretches in which one face is good throughout: {segments}, together {seconds:.0f} s.",
+        "한 얼굴이 계속 기준을 통과하는 구간: {segments}개, 모두 {seconds:.0f}초.",
+    ),
+    "films.more": Words("{count} more are in segments.csv.", "나머지 {count}개는 segments.csv에 있습니다."),
+    "films.one": Words(
+        "{time}, CAFI {mean:.0f}, lowest {lowest:.0f}", "{time}, CAFI {mean:.0f}, 최저 {lowest:.0f}"
+    ),
     # Slider
     "preview": Words(
         "A preview: the files of this run still go by {limit}. A face that fails a gate stays rejected.",
