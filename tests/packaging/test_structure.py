@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import version
 
 import pytest
@@ -49,6 +50,13 @@ def test_every_error_is_in_the_shop_window():
     named = {name for name, value in vars(errors).items() if isinstance(value, type)}
     assert named <= set(faceqa.__all__) and "FaceqaError" in named
     assert all(issubclass(getattr(faceqa, name), faceqa.FaceqaError) for name in named)
+
+
+def test_every_room_is_installed():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    installed = set(settings["tool"]["setuptools"]["packages"]) - {"faceqa._weights"}
+    rooms = {".".join(path.parent.relative_to(ROOT).parts) for path in ROOT.glob("faceqa/**/__init__.py")}
+    assert installed == rooms
 
 
 def test_the_package_knows_its_version():
