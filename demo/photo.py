@@ -142,6 +142,11 @@ def photo_tab(scorer: Scorer, opening: Scorer, visits: Visits, policy: PolicyPan
                         f"number.{step.name}", partial(pieces.step_number, step, None, Policy())
                     )
                     numbers.append(gr.HTML(number, elem_id=f"number-{step.name}"))
+        distortions = gr.HTML("", elem_id="distortions")
+        with gr.Accordion(say("components"), open=False, elem_id="components-fold"):
+            components = gr.HTML(
+                say_html("components.table", partial(pieces.components, None)), elem_id="components"
+            )
         gr.HTML(say_html("downloads.heading", partial(pieces.heading, "downloads")))
         with gr.Column(elem_id="downloads", elem_classes="downloads", min_width=0):
             result_file = gr.HTML(say_html("downloads", partial(pieces.result_download, None)))
@@ -150,7 +155,7 @@ def photo_tab(scorer: Scorer, opening: Scorer, visits: Visits, policy: PolicyPan
             details = gr.HTML(say_html("details", partial(pieces.details, None)), elem_id="details")
 
     judged = (card, *numbers, faces, result_file)
-    outputs = (photo, group, details, picture_files, *pictures, *judged)
+    outputs = (photo, group, distortions, components, details, picture_files, *pictures, *judged)
 
     @lend_gpu(PHOTO_SECONDS)
     def assessed(
@@ -337,6 +342,8 @@ def _page(
         held,
         gr.skip(),
         pieces.group_photo(pictures.get("whole", ""), language),
+        pieces.distortions(assessment, language),
+        pieces.components(assessment, language),
         pieces.details(assessment, language),
         pieces.picture_downloads(assessment, pictures, language),
         *(pieces.step_picture(step, pictures, language) for step in pieces.STEPS if step.picture),

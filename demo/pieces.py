@@ -11,7 +11,16 @@ from urllib.parse import quote
 from demo import plots
 from demo.wording import text
 from faceqa.languages import Language
-from faceqa.measures.registry import GATED, SCORE, TAKEN, Measure
+from faceqa.measures.registry import (
+    CAUSE_FROM,
+    COMPONENTS,
+    DISTORTIONS,
+    FAULT_FROM,
+    GATED,
+    SCORE,
+    TAKEN,
+    Measure,
+)
 from faceqa.types import Assessment, Decision, Face, Pose, Reason
 from faceqa.verdict.policy import Policy
 
@@ -434,6 +443,46 @@ def details(assessment: Assessment | None, language: Language) -> str:
         f'<th class="right">{text("details.ms", language)}</th></tr></thead><tbody>{timings}</tbody></table>'
         f"<table><thead><tr><th>{text('details.role', language)}</th>"
         f"<th>{text('details.model', language)}</th></tr></thead><tbody>{models}</tbody></table></div>"
+    )
+
+
+def distortions(assessment: Assessment | None, language: Language) -> str:
+    """A bar for each distortion, the worst first; empty without a face."""
+    if assessment is None or not assessment.distortions:
+        return ""
+    rows = {row.name: row for row in DISTORTIONS}
+    worst_first = sorted(assessment.distortions.items(), key=lambda named: -named[1])
+    bars = "".join(
+        f'<li class="{_strength(severity)}"><span>{rows[name].title.in_language(language)}</span>'
+        f'<span class="severity" style="--share: {severity:.3f}"></span>'
+        f"<span>{severity:.2f}</span></li>"
+        for name, severity in worst_first
+    )
+    return (
+        f'<section class="distortions"><h3>{text("distortions", language)}</h3>'
+        f'<p class="quiet">{text("distortions.meaning", language)}</p><ul>{bars}</ul></section>'
+    )
+
+
+def _strength(severity: float) -> str:
+    return "fault" if severity >= FAULT_FROM else "slight" if severity >= CAUSE_FROM else "none"
+
+
+def components(assessment: Assessment | None, language: Language) -> str:
+    """The quality components as a table."""
+    if assessment is None or not assessment.components:
+        return f'<p class="quiet">{text("components.idle", language)}</p>'
+    values = [(row, assessment.components.get(row.name)) for row in COMPONENTS]
+    rows = "".join(
+        f"<tr><td>{row.title.in_language(language)}</td><td>{row.meaning.in_language(language)}</td>"
+        f'<td class="right">{"-" if value is None else value}</td></tr>'
+        for row, value in values
+    )
+    return (
+        f'<div class="tables"><table><thead><tr><th>{text("components.name", language)}</th>'
+        f"<th>{text('components.meaning', language)}</th>"
+        f'<th class="right">{text("components.value", language)}</th></tr></thead><tbody>{rows}</tbody>'
+        "</table></div>"
     )
 
 
