@@ -37,8 +37,9 @@ class TableError(FaceqaError):
 class CurationError(FaceqaError):
     """A data set cannot be filtered as asked.
 
-    `code` is one of `bad_output`, `other_run`, `other_engine`, `unknown_runner`, `no_embeddings`,
-    `no_levelling` and `bad_levelling`.
+    `code` is one of `bad_output`, `other_run`, `other_engine`, `unknown_runner`, `other_runner`,
+    `not_with_ray`, `missing_package`, `no_cluster`, `runner_failed`, `no_embeddings`, `no_levelling` and
+    `bad_levelling`.
     """
 
 

@@ -35,7 +35,24 @@ def add(commands: shared.Commands) -> None:
     shared.add_unique(parser)
     shared.add_segments(parser)
     shared.add_level(parser)
+    _add_machines(parser)
     parser.set_defaults(run=run)
+
+
+def _add_machines(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("many machines")
+    group.add_argument(
+        "--runner",
+        choices=["local", "ray"],
+        default="local",
+        help="who works through the images: this process, or the actors of a Ray cluster, one a GPU or a "
+        "pair of cores (default: local)",
+    )
+    group.add_argument(
+        "--address",
+        metavar="A",
+        help="of the Ray cluster; auto: the one that this machine belongs to (default: this machine alone)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -74,6 +91,8 @@ def run(options: argparse.Namespace) -> int:
                 iqa=options.iqa,
                 language=options.language,
                 level=options.level,
+                runner=options.runner,
+                address=options.address,
                 progress=advance,
             )
     except KeyboardInterrupt:

@@ -18,12 +18,15 @@ from typing import Any, Self
 import numpy as np
 
 from faceqa.curation.settings import Settings
-from faceqa.curation.table import Cell, Row
+from faceqa.curation.table import Cell, Row, read_parquet, read_schema
 from faceqa.errors import CurationError
 from faceqa.types import Assessment
 
 JOURNAL = "scores.jsonl"
 """The file in the output folder."""
+
+SHARDS = "shards"
+"""The folder in the output folder where a run on many machines keeps its rows, in files by number."""
 
 VECTORS = ("embedding", "descriptor")
 """What the line of a face holds beside the columns of the table: attributes of its row."""
@@ -135,6 +138,21 @@ def read_rows(out: Path) -> Iterator[Row]:
     for _, entry in _entries(out / JOURNAL):
         if not isinstance(entry, Settings):
             yield from entry
+    for path in sorted((out / SHARDS).glob("*.parquet")):
+        for row in read_parquet(path):
+            vectors = {name: known for name in VECTORS if (known := row.others.get(name)) is not None}
+            found: Any = {name: np.frombuffer(known, np.float16) for name, known in vectors.items()}
+            yield replace(row, **found, others={})
+
+
+def shard(out: Path, number: int) -> Path:
+    """The file of rows of this number, of a run on many machines."""
+    return out / SHARDS / f"{number:08}.parquet"
+
+
+def shard_images(out: Path, number: int) -> int:
+    """How many images a file of rows is of."""
+    return int(read_schema(shard(out, number)).metadata[b"images"])
 
 
 def _told(engine: dict[str, str]) -> str:

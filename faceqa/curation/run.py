@@ -20,7 +20,7 @@ from faceqa.curation.export import Export, sort_files
 from faceqa.curation.journal import JOURNAL, read_rows, read_settings
 from faceqa.curation.levelling import LEVELLING, Levelling, fit_rows
 from faceqa.curation.report import write_report
-from faceqa.curation.runners import local
+from faceqa.curation.runners import local, ray
 from faceqa.curation.segments import SEGMENTS, find_segments, write_segments
 from faceqa.curation.selection import Choice, Levelled, Summary, Summing, select
 from faceqa.curation.settings import Selection, Settings
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from faceqa.scorer import Device, EngineChoice, Scorer
     from faceqa.weights import Models
 
-Runner = Literal["local"]
+Runner = Literal["local", "ray"]
 
-RUNNERS = {"local": local.run}
+RUNNERS = {"local": local.run, "ray": ray.run}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +63,15 @@ class Run:
         """
         return cls(out, read_settings(out))
 
-    def assess(self, load_scorer: Callable[[], Scorer], runner: Runner = "local") -> Iterator[int]:
+    def assess(
+        self, load_scorer: Callable[[], Scorer], runner: Runner = "local", address: str | None = None
+    ) -> Iterator[int]:
         """Assess the data set, or what an earlier run left of it.
 
         Args:
             load_scorer: Loads the models; not called where everything is assessed already.
             runner: Who works through the images.
+            address: Of the cluster, for the runner "ray".
 
         Yields:
             How many more images are done. What was yielded is safely on disk.
@@ -76,7 +79,7 @@ class Run:
         Raises:
             CurationError: when the folder holds something else.
         """
-        yield from RUNNERS[runner](self.settings, self.out, load_scorer)
+        yield from RUNNERS[runner](self.settings, self.out, load_scorer, address)
 
     def rows(self, selection: Selection) -> Iterator[Row]:
         """The rows with their verdicts, read as they are needed.
@@ -198,6 +201,7 @@ def curate(
     level: bool | str | Path = False,
     scorer: Scorer | None = None,
     runner: Runner = "local",
+    address: str | None = None,
     language: Language = "en",
     progress: Callable[[int], object] = lambda images: None,
 ) -> Summary:
@@ -233,7 +237,10 @@ def curate(
             run, the path of its `levelling.npz`. Where there are too few good faces the summary says so.
         scorer: One that is loaded already, in the place of `device`, `engine`, `precision`,
             `models` and `iqa`.
-        runner: Who works through the images.
+        runner: Who works through the images: "local", this process, or "ray", the machines of a cluster, see
+            `curation.runners.ray`.
+        address: Of the cluster: "auto" for the one that this machine belongs to; by default this machine
+            alone.
         language: Of the report, when it is opened.
         progress: Called with the number of images done since the last call.
 
@@ -252,6 +259,12 @@ def curate(
     sources = list(sources)
     if is_address(out) and any(f"{out}/".startswith(f"{source}".rstrip("/") + "/") for source in sources):
         raise CurationError("bad_output", f"{out} lies in a folder that is read. Choose another one.")
+    if runner == "ray" and is_address(out):
+        raise CurationError(
+            "not_with_ray", "Ray's workers write to a folder that all share; name that, no address."
+        )
+    if runner == "ray" and scorer is not None:
+        raise CurationError("not_with_ray", "Ray's workers load scorers of their own; leave `scorer` out.")
     policy = policy or Policy()
     settings = Settings(
         tuple(
@@ -276,7 +289,7 @@ def curate(
 
     with Workplace(out) as place:
         run = Run(place.folder, settings)
-        for images in run.assess(load_scorer, runner):
+        for images in run.assess(load_scorer, runner, address):
             progress(images)
             place.save()
         levelled = run.level(None if level is True else Path(level)) if level else None

@@ -98,10 +98,10 @@ def check_crops(crops: np.ndarray) -> None:
 
 
 def available_cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """How many cores this process may use; no more than `OMP_NUM_THREADS`, which Ray sets for an actor."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores, max(1, int(told))) if told.isdecimal() else cores
 
 
 def cuda_devices() -> int:

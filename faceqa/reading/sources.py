@@ -54,8 +54,8 @@ def named_images(
         RemoteError: when the connection to an address stays lost.
     """
     sampling = sampling or Sampling()
-    for file in files_of([_from(root, path) for path in paths], leave_out):
-        name = _name(file, root)
+    for file in files_of(placed(paths, root), leave_out):
+        name = file_name(file, root)
         if file.suffix.lower() in CONTAINERS and (isinstance(file, RemoteFile) or file.is_file()):
             yield from _contents(file, name, sampling, wanted)
         elif wanted(name):
@@ -66,9 +66,9 @@ def videos(
     paths: Iterable[str | File], leave_out: Path | None = None, root: str | Path = ""
 ) -> Iterator[tuple[str, Path]]:
     """Names and paths of the videos among the files on this machine; arguments as for `named_images`."""
-    for file in files_of([_from(root, path) for path in paths], leave_out):
+    for file in files_of(placed(paths, root), leave_out):
         if _is_here(file, VIDEO_SUFFIXES):
-            yield _name(file, root), file
+            yield file_name(file, root), file
 
 
 def count_images(paths: Iterable[str | File], sampling: Sampling, leave_out: Path | None = None) -> int:
@@ -127,11 +127,13 @@ def _files_below(folder: Path, leave_out: Path | None) -> Iterator[Path]:
             yield path
 
 
-def _from(root: str | Path, path: str | File) -> str | File:
-    return path if isinstance(path, RemoteFile) or is_address(path) else Path(root, path)
+def placed(paths: Iterable[str | File], root: str | Path) -> list[str | File]:
+    """The paths as they are found; relative ones start from `root`, and addresses are as they are."""
+    return [path if isinstance(path, RemoteFile) or is_address(path) else Path(root, path) for path in paths]
 
 
-def _name(file: File, root: str | Path) -> str:
+def file_name(file: File, root: str | Path) -> str:
+    """What a file is called: its address, or its path without `root`."""
     if isinstance(file, RemoteFile):
         return file.address
     return shown(file.relative_to(root) if root and file.is_relative_to(root) else file)

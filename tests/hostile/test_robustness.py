@@ -16,6 +16,7 @@ import stat
 import struct
 import subprocess
 import sys
+import tarfile
 import time
 import wave
 import zipfile
@@ -31,6 +32,7 @@ from typing import Any
 import cv2
 import httpx
 import numpy as np
+import pyarrow
 import pytest
 import torch
 from conftest import EXAMPLES
@@ -52,6 +54,7 @@ from files import (
     zipped,
 )
 from PIL import Image, ImageOps
+from pyarrow import parquet
 
 from app import MAX_WAITING
 from demo import curate as curate_tab
@@ -566,7 +569,68 @@ VIDEOS = {
     "a named pipe named .mp4": Kind("a.mp4", os.mkfifo, {"": "unreadable_image"}),
 }
 
-KINDS = {**VARIANTS, **IMAGES, **ZIPS, **VIDEOS}
+# --- shards -----------------------------------------------------------------------------------------------
+
+
+def tarred(members: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def samples() -> bytes:
+    return tarred({"1.jpg": dull_jpeg(), "1.txt": b"a caption", "2.jpg": dull_jpeg()})
+
+
+def half_sparse() -> bytes:
+    """A member that says it is 1 GB of holes, as GNU tar writes it."""
+    member = tarfile.TarInfo("zeros.bmp")
+    member.type = tarfile.GNUTYPE_SPARSE
+    header = bytearray(member.tobuf(tarfile.GNU_FORMAT))
+    header[483:495] = b"%011o\0" % 10**9
+    header[148:156] = b"%06o\0 " % (sum(header[:148]) + 8 * 32 + sum(header[156:]))
+    return bytes(header) + bytes(1024)
+
+
+def table(**columns: list[Any]) -> bytes:
+    buffer = io.BytesIO()
+    parquet.write_table(pyarrow.table(columns), buffer)
+    return buffer.getvalue()
+
+
+SHARDS = {
+    "tar of webdataset": holding("a.tar", samples, {"/1.jpg": "no_face", "/2.jpg": "no_face"}),
+    "truncated tar": holding("a.tar", partial(half, samples), {"/1.jpg": "no_face", "": "unreadable_image"}),
+    "damaged tar": holding("a.tar", lambda: b"x" * 512 + samples()[512:], {"": "unreadable_image"}),
+    "tar with a member that is no picture": holding(
+        "a.tar", lambda: tarred({"1.jpg": b"no picture"}), {"/1.jpg": "unreadable_image"}
+    ),
+    "tar with a sparse bomb": holding("a.tar", half_sparse, {"/zeros.bmp": "image_too_large"}),
+    "tar with a path that leaves it": holding(
+        "a.tar", lambda: tarred({"../../out.jpg": dull_jpeg()}), {"/../../out.jpg": "no_face"}
+    ),
+    "empty file named .tar": holding("a.tar", lambda: b"", {"": "unreadable_image"}),
+    "a named pipe named .tar": Kind("a.tar", os.mkfifo, {"": "unreadable_image"}),
+    "Parquet with pictures": holding("a.parquet", lambda: table(jpg=[dull_jpeg()]), {"#row=0": "no_face"}),
+    "Parquet with a row without a picture": holding(
+        "a.parquet",
+        lambda: table(jpg=[dull_jpeg(), None]),
+        {"#row=0": "no_face", "#row=1": "unreadable_image"},
+    ),
+    "Parquet without a column of pictures": holding(
+        "a.parquet", lambda: table(image=["a.jpg"]), {"": "unreadable_image"}
+    ),
+    "truncated Parquet": holding(
+        "a.parquet", lambda: table(jpg=[dull_jpeg()])[:-20], {"": "unreadable_image"}
+    ),
+    "empty file named .parquet": holding("a.parquet", lambda: b"", {"": "unreadable_image"}),
+}
+
+KINDS = {**VARIANTS, **IMAGES, **ZIPS, **VIDEOS, **SHARDS}
 NOT_SENT = {
     kind
     for kind in KINDS

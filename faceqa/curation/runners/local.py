@@ -7,21 +7,25 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceqa.curation.journal import Journal
+from faceqa.curation.journal import SHARDS, Journal
 from faceqa.curation.settings import Settings
+from faceqa.errors import CurationError
 from faceqa.reading.sources import named_images
 
 if TYPE_CHECKING:
     from faceqa.scorer import Scorer
 
 
-def run(settings: Settings, out: Path, load_scorer: Callable[[], Scorer]) -> Iterator[int]:
+def run(
+    settings: Settings, out: Path, load_scorer: Callable[[], Scorer], address: str | None = None
+) -> Iterator[int]:
     """Assess what is not yet in the journal.
 
     Args:
         settings: What to assess, and how.
         out: The folder of the run.
         load_scorer: Loads the models; not called where everything is assessed already.
+        address: Of other machines, which this runner has none of.
 
     Yields:
         The number of images that came to the journal: first those of earlier runs, then batch by batch.
@@ -30,6 +34,8 @@ def run(settings: Settings, out: Path, load_scorer: Callable[[], Scorer]) -> Ite
         CurationError: when the folder holds something else.
     """
     with Journal(out, settings) as journal:
+        if (out / SHARDS).exists():
+            raise CurationError("other_runner", f"{out} was begun with the runner 'ray'. Go on with it.")
         yield len(journal.done)
         images = named_images(
             settings.paths, settings.sampling, journal.is_new, leave_out=out, root=settings.root
