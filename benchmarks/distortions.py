@@ -76,8 +76,8 @@ def main() -> None:
 
 
 def mean_right(rows: list[dict]) -> float:
-    """Mean of the ways' and strengths' shares."""
-    return round(float(np.mean([row["right"] for row in rows])), 3)
+    """Mean of the ways' and strengths' shares, but for damage that hides every face."""
+    return round(float(np.mean([row["right"] for row in rows if row["faces"]])), 3)
 
 
 def of_clean(results: list[Assessment]) -> dict[str, float]:
@@ -98,6 +98,8 @@ def of_clean(results: list[Assessment]) -> dict[str, float]:
 def of_damage(kind: str, results: list[Assessment]) -> dict[str, float | int]:
     """How often the strongest distortion is this one, and its severity."""
     found = [result.distortions for result in results if result.face is not None]
+    if not found:
+        return {"faces": 0}
     accepted = ALIKE if kind in ALIKE else {kind}
     first = [max(severities.items(), key=itemgetter(1))[0] for severities in found]
     return {
