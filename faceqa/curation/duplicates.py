@@ -45,8 +45,7 @@ CELLS_PER_ROOT = 4
 """Cells of the inverted file over the square root of the number of faces, as faiss recommends."""
 
 CELLS_SEARCHED = 16
-"""Near-duplicates lie in the same cell or in one beside it: of planted ones among a million vectors
-99.9 % are found (benchmarks/duplicates.py)."""
+"""Near-duplicates lie in the same cell or in one beside it; a test plants some."""
 
 TRAINED_ON = 64
 """Vectors a cell that the cells are learnt from."""
