@@ -39,7 +39,7 @@ def about_tab() -> None:
         gr.Markdown(say("about.cards"))
         gr.Markdown(say("about.privacy"))
         gr.Markdown(say("about.api"))
-        code = gr.Code(_api_example("http://127.0.0.1:7860/"), language="shell", show_label=False)
+        code = gr.HTML(_api_example("http://127.0.0.1:7860/"), elem_id="api-example")
     tab.select(_example, None, code, api_visibility="private", queue=False, show_progress="hidden")
 
 
@@ -51,7 +51,8 @@ def _example(request: gr.Request) -> str:
 
 def _api_example(address: str) -> str:
     policy = ", ".join(f"{setting.default:g}" for setting in OF_A_FACE)
-    return API_EXAMPLE.format(address=address, policy=policy)
+    lines = API_EXAMPLE.format(address=address, policy=policy)
+    return f'<pre tabindex="0"><code>{escape(lines)}</code></pre>'
 
 
 def _models(language: Language) -> str:

@@ -102,7 +102,7 @@ def compare_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel) -> None:
         steps = gr.HTML(
             say_html("steps", partial(_steps, None, Policy(), scorer)), elem_id="stress-steps", min_height=60
         )
-        curve = gr.Plot(show_label=False, container=False, elem_id="stress-curve")
+        curve = gr.Plot(show_label=False, container=False, visible=False, elem_id="stress-curve")
 
     settings = [*policy.visit, *policy.sliders]
 
@@ -134,11 +134,11 @@ def compare_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel) -> None:
 
     def stress_test(kind: str, key: str, language: Language, *values: float) -> Iterator[list[Any]]:
         policy, visit = policy_of(values), visits.of(key)
-        visit.climbed = None
+        visit.climbed, no_curve = None, gr.update(value=None, visible=False)
         try:
             seen = scorer.inspect(visit.held.source if visit.held else str(EXAMPLES / "hopper.jpg"))
             if seen.photo is None or seen.assessment.face is None:
-                yield [_message(text("stress.no_face", language)), None]
+                yield [_message(text("stress.no_face", language)), no_curve]
                 return
             climbed: tuple[Shown, ...] = ()
             for step in stress.climb(kind, seen.photo, seen.assessment.face):
@@ -146,7 +146,7 @@ def compare_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel) -> None:
                 visit.climbed = Climbed(kind, climbed)
                 yield _climbed(visit.climbed, policy, scorer, language)
         except Exception as error:
-            yield [_message(error_message(error, language)), None]
+            yield [_message(error_message(error, language)), no_curve]
 
     def another_kind(key: str, language: Language) -> list[Any]:
         visits.of(key).climbed = None
@@ -261,7 +261,7 @@ def _message(sentence: str) -> str:
 def _climbed(climbed: Climbed | None, policy: Policy, scorer: Scorer, language: Language) -> list[Any]:
     """The values of the steps and the curve."""
     if climbed is None:
-        return [_steps(None, policy, scorer, language), None]
+        return [_steps(None, policy, scorer, language), gr.update(value=None, visible=False)]
     judged = [scorer.rejudge(step.assessment, policy, language) for step in climbed.steps]
     faces = [item.measures for item in judged]
     curves: dict[str, list[float | None]] = {
@@ -276,7 +276,7 @@ def _climbed(climbed: Climbed | None, policy: Policy, scorer: Scorer, language: 
         language,
         words(language, level=f"unit.{climbed.kind}", score="stress.score"),
     )
-    return [_steps(climbed, policy, scorer, language), figure]
+    return [_steps(climbed, policy, scorer, language), gr.update(value=figure, visible=True)]
 
 
 def _steps(climbed: Climbed | None, policy: Policy, scorer: Scorer, language: Language) -> str:

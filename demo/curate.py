@@ -9,9 +9,10 @@ import shutil
 import tempfile
 import time
 import zipfile
+from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 
 import gradio as gr
 
+from demo import draw, pieces
 from demo.files import asset
 from demo.limits import FRAMES_A_SECOND, MOST_IMAGES, MOST_MEGABYTES, MOST_MINUTES
 from demo.photo import EXAMPLES
@@ -26,22 +28,36 @@ from demo.policy import SILENT, PolicyPanel, policy_of
 from demo.visits import Visits
 from demo.wording import error_message, say, say_html, text
 from demo.zerogpu import BATCH_SECONDS, lend_gpu
-from faceqa import Policy, Scorer
+from faceqa import FaceqaError, Policy, Scorer
+from faceqa.curation.export import face_crops, images_again
 from faceqa.curation.report.figures import figure_data
 from faceqa.curation.run import Run
 from faceqa.curation.selection import select, summarise
 from faceqa.curation.settings import Selection, Settings
 from faceqa.curation.table import Row
-from faceqa.curation.thumbnails import Key, data_url, key, thumbnails
+from faceqa.curation.thumbnails import Key, data_url, thumbnails
+from faceqa.curation.thumbnails import key as key_of
 from faceqa.languages import Language
-from faceqa.measures.registry import SCORE
+from faceqa.measures.registry import SCORE, TAKEN
+from faceqa.reading import image
 from faceqa.reading.sources import count_images
 from faceqa.reading.videos import Sampling
+from faceqa.types import Decision
+from faceqa.verdict.reasons import WORDINGS
 
 SAMPLING = Sampling(fps=float(FRAMES_A_SECOND))
 
-SHOWN = 18
-"""Faces in each gallery."""
+CARRIED = ("summary.json", "scores.csv")
+"""What the zip of the kept images tells of them: the thresholds, and every face's numbers."""
+
+SHOWN = 60
+"""Faces in the gallery."""
+
+ALL, KEPT, REJECTED, DUPLICATES = "all", "accept", "reject", "duplicates"
+"""What the gallery can show beside the faces with one reason."""
+
+LARGE_SIDE = 480
+"""px of the longer side of an enlarged image without a face."""
 
 FOLDER = "faceqa-curate-"
 """How the folders of visitors begin, in the machine's temporary folder."""
@@ -65,7 +81,7 @@ class Curated:
 
     Attributes:
         folder: The visitor's own: what was sent, and the results.
-        run: In that folder.
+        run: In that folder; it holds the verdicts that were given by hand.
         rows: One a face, under the default policy.
         pictures: URLs of the faces' small pictures.
     """
@@ -74,6 +90,12 @@ class Curated:
     run: Run
     rows: tuple[Row, ...]
     pictures: Mapping[Key, str]
+
+    def judged(self, policy: Policy) -> list[Row]:
+        """The rows under another policy, and with the verdicts that were given by hand."""
+        by_hand = self.run.overrides
+        rows = [replace(row, override=by_hand.get(key_of(row))) for row in self.rows]
+        return list(select(lambda: rows, Selection(policy)))
 
 
 def curate_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel) -> None:
@@ -106,12 +128,22 @@ def curate_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel) -> None:
                     kind: gr.Button(say(f"curate.{kind}"), elem_id=f"curate-{kind}", min_width=160)
                     for kind in DOWNLOADS
                 }
+            shown = gr.Dropdown(
+                [(say("curate.all"), ALL)], value=ALL, label=say("curate.show"), elem_id="curate-show"
+            )
+            face = gr.HTML("", elem_id="curate-face")
+            with gr.Row(elem_id="curate-by-hand", visible=False) as by_hand:
+                decisions: dict[Decision | None, gr.Button] = {
+                    "accept": gr.Button(say("curate.accept"), elem_id="curate-accept"),
+                    "reject": gr.Button(say("curate.reject"), elem_id="curate-reject"),
+                    None: gr.Button(say("curate.as_judged"), elem_id="curate-as-judged"),
+                }
+            gallery = gr.HTML("", js_on_load=asset("choice.js"), elem_id="curate-faces")
             figures = gr.HTML("", js_on_load=asset("figures.js"), elem_id="curate-figures")
-            kept = gr.HTML("", elem_id="curate-kept")
-            rejected = gr.HTML("", elem_id="curate-rejected")
+            chosen = gr.Number(-1, visible=False)
         made_files = {kind: gr.File(visible="hidden", elem_id=f"curate-{kind}-file") for kind in DOWNLOADS}
 
-    judged = [count, figures, kept, rejected]
+    judged = [count, figures, shown, gallery]
     settings = [*policy.visit, *policy.sliders]
     fresh, stale = gr.update(elem_classes=[]), gr.update(elem_classes=["stale"])
 
@@ -123,29 +155,62 @@ def curate_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel) -> None:
         paths: Sequence[str] | None, key: str, language: Language, *values: float
     ) -> Iterator[list[Any]]:
         untouched = [gr.skip()] * (len(judged) + 1)
+        idle = gr.update(interactive=False)
         visit = visits.of(key)
         try:
             if problem := refused(paths or ()):
                 limits = {"images": MOST_IMAGES, "megabytes": MOST_MEGABYTES}
-                yield [_problem(text(problem, language, **limits)), *untouched]
+                yield [_problem(text(problem, language, **limits)), idle, *untouched]
                 return
             for result, done, total, seconds in assess_all(paths or ()):
                 progress = _progress(result is not None, done, total, seconds, language)
                 if result is None:
                     visits.of(key)
-                    yield [progress, *untouched]
+                    yield [progress, gr.skip(), *untouched]
                     continue
                 delete(visit.curated)
                 visit.curated = result
-                yield [progress, fresh, *rejudged(result, policy_of(values), language)]
+                yield [progress, idle, fresh, *rejudged(result, policy_of(values), language, ALL)]
         except Exception as error:
-            yield [_problem(error_message(error, language)), *untouched]
+            yield [_problem(error_message(error, language)), idle, *untouched]
 
     def curate_examples(key: str, language: Language, *values: float) -> Iterator[list[Any]]:
         yield from curate([str(path) for path in sorted(EXAMPLES.glob("*.jpg"))], key, language, *values)
 
     def judge(key: str, language: Language, *values: float) -> list[Any]:
         return rejudged(visits.of(key).curated, policy_of(values), language)
+
+    def show_some(some: str, key: str, language: Language, *values: float) -> str:
+        known = visits.of(key).curated
+        return "" if known is None else _gallery(known, known.judged(policy_of(values)), some, language)
+
+    def enlarge(event: gr.EventData, key: str, language: Language, *values: float) -> list[Any]:
+        return enlarged(int(event.choice), key, language, values)
+
+    def enlarged(place: int, key: str, language: Language, values: Sequence[float]) -> list[Any]:
+        known = visits.of(key).curated
+        if known is None or not 0 <= place < len(known.rows):
+            return ["", gr.Row(visible=False), -1]
+        row = known.judged(policy_of(values))[place]
+        return [_face(known, row, language), gr.Row(visible=True), place]
+
+    def decide(
+        decision: Decision | None, place: float, some: str, key: str, language: Language, *values: float
+    ) -> list[Any]:
+        known = visits.of(key).curated
+        if known is None:
+            return [gr.skip()] * (len(judged) + 3)
+        overrides = dict(known.run.overrides)
+        row = known.rows[int(place)]
+        overrides.pop(key_of(row), None)
+        if decision is not None:
+            overrides[key_of(row)] = decision
+        known = replace(known, run=replace(known.run, overrides=overrides))
+        visits.of(key).curated = known
+        return [
+            *rejudged(known, policy_of(values), language, some),
+            *enlarged(int(place), key, language, values),
+        ]
 
     def make(kind: str, key: str, language: Language, *values: float) -> str | None:
         known = visits.of(key).curated
@@ -172,13 +237,11 @@ def curate_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel) -> None:
     }
     language = policy.visit[1]
     gr.on([start.click, examples.click], waiting, language, [progress, cancel, results], **SILENT)
-    outputs = [progress, results, *judged]
+    outputs = [progress, cancel, results, *judged]
     running = [
         start.click(curate, [files, *settings], outputs, **runs),
         examples.click(curate_examples, settings, outputs, **runs),
     ]
-    for event in running:
-        event.then(lambda: gr.Button(interactive=False), None, cancel, **SILENT)
     cancel.click(
         cancelled,
         language,
@@ -187,6 +250,12 @@ def curate_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel) -> None:
         **SILENT,
     )
     policy.rules(tab, judge, judged)
+    shown.input(show_some, [shown, *settings], gallery, **SILENT)
+    gallery.click(enlarge, settings, [face, by_hand, chosen], **SILENT)
+    for decision, button in decisions.items():
+        button.click(
+            partial(decide, decision), [chosen, shown, *settings], [*judged, face, by_hand, chosen], **SILENT
+        )
     for kind, button in buttons.items():
         button.click(
             partial(make, kind),
@@ -259,18 +328,54 @@ def _gathered(paths: Sequence[str], folder: Path) -> tuple[str, ...]:
     return tuple(places)
 
 
-def rejudged(known: Curated | None, policy: Policy, language: Language) -> list[str]:
-    """Everything that follows from the thresholds, in HTML; no network runs."""
+def rejudged(known: Curated | None, policy: Policy, language: Language, some: str | None = None) -> list[Any]:
+    """Everything that follows from the thresholds; no network runs.
+
+    Args:
+        known: The data set.
+        policy: What the verdicts go by.
+        language: Of the page.
+        some: Which faces the gallery shows; None shows all.
+    """
     if known is None:
-        return [_count(None, policy, language), "", "", ""]
-    rows = list(select(lambda: known.rows, Selection(policy)))
+        return [_count(None, policy, language), "", gr.skip(), ""]
+    rows = known.judged(policy)
     numbers = json.dumps(figure_data(rows, policy, language), ensure_ascii=False, separators=(",", ":"))
+    choices = _choices(rows, language)
+    some = next((code for _, code in choices if code == some), ALL)
     return [
         _count(rows, policy, language),
         f'<div data-figures="{escape(numbers)}"></div>',
-        _gallery(known, rows, True, language),
-        _gallery(known, rows, False, language),
+        gr.update(choices=choices, value=some),
+        _gallery(known, rows, some, language),
     ]
+
+
+def _choices(rows: Sequence[Row], language: Language) -> list[tuple[str, str]]:
+    """What the gallery can show, with how many faces each."""
+    kept = sum(row.verdict == "accept" for row in rows)
+    reasons = Counter(code for row in rows for code in row.reasons)
+    duplicates = sum(row.duplicate_of is not None for row in rows)
+    folded = [(f"{text('curate.duplicates', language)} ({duplicates})", DUPLICATES)] if duplicates else []
+    return [
+        (f"{text('curate.all', language)} ({len(rows)})", ALL),
+        (f"{text('curate.kept', language)} ({kept})", KEPT),
+        (f"{text('curate.rejected', language)} ({len(rows) - kept})", REJECTED),
+        *folded,
+        *((f"{_short(code, language)} ({count})", code) for code, count in reasons.most_common()),
+    ]
+
+
+def _short(code: str, language: Language) -> str:
+    return WORDINGS[code].short.in_language(language) if code in WORDINGS else code
+
+
+def _is_shown(row: Row, some: str) -> bool:
+    if some in (KEPT, REJECTED):
+        return (row.verdict == "accept") == (some == KEPT)
+    if some == DUPLICATES:
+        return row.duplicate_of is not None
+    return some == ALL or some in row.reasons
 
 
 def made(known: Curated, kind: str, policy: Policy, language: Language) -> Path:
@@ -279,6 +384,8 @@ def made(known: Curated, kind: str, policy: Policy, language: Language) -> Path:
     known.run.publish(Selection(policy), "link" if kind == "images" else None, language)
     if kind == "images":
         with zipfile.ZipFile(out / DOWNLOADS[kind], "w", zipfile.ZIP_STORED) as packed:
+            for name in CARRIED:
+                packed.write(out / name, name)
             for path in sorted((out / "kept").rglob("*")):
                 if path.is_file():
                     packed.write(path, path.relative_to(out / "kept"))
@@ -310,8 +417,7 @@ def _count(rows: Sequence[Row] | None, policy: Policy, language: Language) -> st
         return f'<div class="card count"><p class="quiet">{text("curate.idle", language)}</p></div>'
     summary = summarise(rows)
     listed = "".join(
-        f"<li><b>{number}</b> {text(f'reason.{code}', language)}</li>"
-        for code, number in summary.reasons.items()
+        f"<li><b>{number}</b> {_short(code, language)}</li>" for code, number in summary.reasons.items()
     )
     share = summary.accepted / len(rows) if rows else 0
     return (
@@ -321,26 +427,74 @@ def _count(rows: Sequence[Row] | None, policy: Policy, language: Language) -> st
     )
 
 
-def _gallery(known: Curated, rows: Sequence[Row], kept: bool, language: Language) -> str:
-    """The best of the kept faces, or those of the rejected ones that fail least."""
-    chosen = [row for row in rows if (row.verdict == "accept") == kept]
-    chosen.sort(key=lambda row: (row.cafi is None, -(row.cafi or 0.0), not row.scores, len(row.reasons)))
-    heading = text("curate.kept" if kept else "curate.rejected", language)
-    figures = "".join(_figure(known, row, language) for row in chosen[:SHOWN])
+def _gallery(known: Curated, rows: Sequence[Row], some: str, language: Language) -> str:
+    """The faces that were asked for, each a button that enlarges it: the best of the kept ones first.
+
+    Near-duplicates are folded: of each group that is shown its best face, with the number of the others.
+    """
+    chosen = [(place, row) for place, row in enumerate(rows) if _is_shown(row, some)]
+    alike = Counter(row.group for _, row in chosen if row.group and row.duplicate_of)
+    if some in (ALL, KEPT, REJECTED):
+        best = {row.group for _, row in chosen if row.group and not row.duplicate_of}
+        chosen = [(place, row) for place, row in chosen if not row.duplicate_of or row.group not in best]
+    chosen.sort(key=lambda one: _rank(one[1]))
+    figures = "".join(
+        _figure(known, place, row, 0 if row.duplicate_of else alike[row.group], language)
+        for place, row in chosen[:SHOWN]
+    )
     more = text("curate.more", language, count=len(chosen) - SHOWN) if len(chosen) > SHOWN else ""
+    return f'<div class="gallery">{figures}</div><p class="quiet">{more}</p>'
+
+
+def _rank(row: Row) -> tuple[Any, ...]:
+    """Kept faces first, of them the best, then those that fail least."""
+    return row.verdict != "accept", row.cafi is None, -(row.cafi or 0.0), not row.scores, len(row.reasons)
+
+
+def _figure(known: Curated, place: int, row: Row, alike: int, language: Language) -> str:
+    url = known.pictures.get(key_of(row))
+    shown = f'<img src="{url}" alt="">' if url else '<span class="no-picture">?</span>'
+    score = "" if row.cafi is None else f"<b>{SCORE.title.in_language(language)} {row.cafi:.0f}</b> "
+    why = ", ".join(_short(code, language) for code in row.reasons)
+    by_hand = f"<em>{text('curate.by_hand', language)}</em> " if row.override else ""
+    if alike:
+        by_hand += f"<span>{text('curate.alike', language, count=alike)}</span>"
+    mark = text(row.verdict, language)
     return (
-        f'<p class="heading">{"✓" if kept else "✕"} {heading} ({len(chosen)})</p>'
-        f'<div class="gallery {"accept" if kept else "reject"}">{figures}</div><p class="quiet">{more}</p>'
+        f'<button type="button" class="tile {row.verdict}" data-choice="{place}">{shown}'
+        f'<span class="tile-words"><span class="unseen">{mark}</span>{score}{by_hand}<span>{why}</span>'
+        f"<small>{escape(row.image.rsplit('/', 1)[-1])}</small></span></button>"
     )
 
 
-def _figure(known: Curated, row: Row, language: Language) -> str:
-    url = known.pictures.get(key(row))
-    shown = f'<img src="{url}" alt="">' if url else '<div class="no-picture">?</div>'
-    score = "" if row.cafi is None else f"<b>{SCORE.title.in_language(language)} {row.cafi:.0f}</b> "
-    why = ", ".join(text(f"reason.{code}", language) for code in row.reasons)
-    name = escape(row.image.rsplit("/", 1)[-1])
-    return f"<figure>{shown}<figcaption>{score}<span>{why}</span><small>{name}</small></figcaption></figure>"
+def _face(known: Curated, row: Row, language: Language) -> str:
+    """One face, large, with what was measured of it."""
+    picture = _large(known, row)
+    shown = f'<img src="{picture}" alt="">' if picture else '<span class="no-picture">?</span>'
+    why = [_short(code, language) for code in row.reasons] or [row.error or ""]
+    by_hand = f" · {text('curate.by_hand', language)}" if row.override else ""
+    numbers = "".join(
+        f"<div><dt>{one.title.in_language(language)}</dt><dd>{one.text(value, language)}</dd></div>"
+        for one in (SCORE, *TAKEN)
+        if (value := row.cafi if one is SCORE else row.scores.get(one.name)) is not None
+    )
+    return (
+        f'<section class="card enlarged" aria-live="polite">{shown}<div>'
+        f"<p>{pieces.small_badge(row.verdict, language)}{by_hand}</p><p>{escape(', '.join(why))}</p>"
+        f'<dl class="numbers">{numbers}</dl><p class="quiet">{escape(row.image)}</p></div></section>'
+    )
+
+
+def _large(known: Curated, row: Row) -> str:
+    """The face's crop as a data URL; the whole image where it shows no face; empty where it is no image."""
+    for again, rows in images_again(known.run.settings, known.run.out, [row]):
+        if row.box is not None:
+            for _, crop in face_crops(again, rows):
+                return draw.data_url(draw.jpeg(crop))
+        with suppress(FaceqaError):
+            if not isinstance(again.source, FaceqaError):
+                return draw.data_url(draw.jpeg(draw.reduced(image.load(again.source), LARGE_SIDE)))
+    return ""
 
 
 def _progress(finished: bool, done: int, total: int, seconds: float, language: Language) -> str:
@@ -355,7 +509,8 @@ def _progress(finished: bool, done: int, total: int, seconds: float, language: L
     sentence = text(key, language, done=done, total=total, rate=rate, left=_minutes(left), seconds=seconds)
     share = done / total if total else 0
     return (
-        f'<div role="progressbar" aria-valuemin="0" aria-valuemax="{total}" aria-valuenow="{done}">'
+        f'<div role="progressbar" aria-label="{text("curate.run", language)}" '
+        f'aria-valuemin="0" aria-valuemax="{total}" aria-valuenow="{done}">'
         f'<span class="bar thick"><span style="width:{share:.1%}"></span></span></div><p>{sentence}</p>'
     )
 

@@ -44,8 +44,8 @@ KEPT = Words(
 def _table(language: Language) -> str:
     """Every measure: what it says, its scale, and what is asked of it by default. Markdown."""
     heads = {
-        "en": "| | what it says | scale | good enough by default |",
-        "ko": "| | 의미 | 범위 | 기본 기준 |",
+        "en": "| measure | what it says | scale | good enough by default |",
+        "ko": "| 측정값 | 의미 | 범위 | 기본 기준 |",
     }
     rows = (
         f"| **{row.title.in_language(language)}** | {row.meaning.in_language(language)} "
@@ -478,6 +478,14 @@ OWN: dict[str, tuple[str, str]] = {
     "curate.kept_of": ("kept {kept} of {total}", "{total}개 중 {kept}개 남김"),
     "curate.kept": ("Kept", "남김"),
     "curate.rejected": ("Rejected", "제외"),
+    "curate.all": ("All", "전체"),
+    "curate.show": ("Show", "보기"),
+    "curate.accept": ("✓ Keep it anyway", "✓ 그래도 남기기"),
+    "curate.reject": ("✕ Reject it anyway", "✕ 그래도 제외하기"),
+    "curate.as_judged": ("As the thresholds say", "기준대로"),
+    "curate.alike": ("+ {count} alike", "+ 비슷한 사진 {count}장"),
+    "curate.duplicates": ("Near-duplicates", "비슷한 사진"),
+    "curate.by_hand": ("by hand", "직접 정함"),
     "curate.more": ("and {count} more: see the table", "외 {count}개는 표에서 볼 수 있습니다"),
     "curate.downloads": (
         "Download the results. Each file is made when you click, with the thresholds set above.",
@@ -488,7 +496,7 @@ OWN: dict[str, tuple[str, str]] = {
     "curate.images": ("Kept images (zip)", "남긴 이미지 (zip)"),
     # About
     "about.numbers": (
-        f"""### How to read the numbers
+        f"""## How to read the numbers
 
 **CAFI**, *Combined Advantages of FIQA and IQA*, is the score: 0 to 100, higher is better. A face must first pass every
 gate; only then does its score count.
@@ -502,7 +510,7 @@ but does not know what the picture shows: the photo of a masked face can be perf
 other. *Better than 71 %* means that 71 % of the faces in a set of reference photographs have a lower value. The same
 photo always gets the same numbers.
 """,
-        f"""### 숫자 읽는 법
+        f"""## 숫자 읽는 법
 
 **CAFI**(Combined Advantages of FIQA and IQA)는 0~100의 점수이며 높을수록 좋습니다. 얼굴이 먼저 필수 기준을 모두
 통과해야 점수가 인정됩니다.
@@ -536,7 +544,7 @@ decide nothing unless a policy asks for a minimum: `faceqa score --min sharpness
 """,
     ),
     "about.not": (
-        """### What the numbers are not
+        """## What the numbers are not
 
 - **Not identity.** faceqa does not recognise, compare or remember anyone.
 - **Not attractiveness or worth.** faceqa measures a picture, never the person in it.
@@ -548,7 +556,7 @@ decide nothing unless a policy asks for a minimum: `faceqa score --min sharpness
 - **Not equally reliable everywhere.** Hats, dark glasses, profiles, drawings and children are harder. Head pose comes
   from five points, and its pitch is only a rough direction. The steps on the Photo tab show what the models saw.
 """,
-        """### 이 숫자가 아닌 것
+        """## 이 숫자가 아닌 것
 
 - **신원이 아닙니다.** faceqa는 누구인지 알아보거나 비교하거나 기억하지 않습니다.
 - **외모나 가치의 평가가 아닙니다.** 사진을 평가할 뿐 사람을 평가하지 않습니다.
@@ -560,7 +568,7 @@ decide nothing unless a policy asks for a minimum: `faceqa score --min sharpness
   구하며 상하 각도는 대략의 방향일 뿐입니다. 사진 탭의 단계들이 모델이 본 것을 보여 줍니다.
 """,
     ),
-    "about.models": ("### Models and licences", "### 모델과 라이선스"),
+    "about.models": ("## Models and licences", "## 모델과 라이선스"),
     "about.model": ("Model", "모델"),
     "about.role": ("Role", "역할"),
     "about.licence": ("Licence", "라이선스"),
@@ -572,7 +580,7 @@ decide nothing unless a policy asks for a minimum: `faceqa score --min sharpness
         "따르며 모델 카드는 `weights/README.md`에 있습니다.",
     ),
     "about.privacy": (
-        f"""### Privacy
+        f"""## Privacy
 
 - Everything runs on the machine that serves this page. Neither the page nor the server asks for anything outside: no
   fonts, no analytics, no account.
@@ -581,7 +589,7 @@ decide nothing unless a policy asks for a minimum: `faceqa score --min sharpness
 - Camera frames of the Live tab are not written to the disk, unless you show the best one on the Photo tab. Then it is
   kept like any other photo.
 """,
-        f"""### 개인정보
+        f"""## 개인정보
 
 - 모든 처리는 이 페이지를 제공하는 컴퓨터에서 이루어집니다. 페이지도 서버도 글꼴, 분석 도구, 계정 등 외부에 아무것도
   요청하지 않습니다.
@@ -591,10 +599,10 @@ decide nothing unless a policy asks for a minimum: `faceqa score --min sharpness
 """,
     ),
     "about.api": (
-        "### The API\n\nThere are three endpoints, for HTTP and for Python: `/assess` (an image), `/judge` (measures; no "
+        "## The API\n\nThere are three endpoints, for HTTP and for Python: `/assess` (an image), `/judge` (measures; no "
         "model runs) and `/models`. They are described under *Use via API* at the foot of the page. `python app.py --mcp` "
         "offers the same three to language models.",
-        "### API\n\nHTTP와 파이썬으로 쓸 수 있는 세 가지가 있습니다. `/assess`(이미지), `/judge`(측정값, 신경망 없이), `/models`입니다. "
+        "## API\n\nHTTP와 파이썬으로 쓸 수 있는 세 가지가 있습니다. `/assess`(이미지), `/judge`(측정값, 신경망 없이), `/models`입니다. "
         "자세한 설명은 페이지 아래의 *API를 통해 사용*에 있으며, `python app.py --mcp`로 언어 모델에도 제공할 수 있습니다.",
     ),
 }

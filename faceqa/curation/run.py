@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -25,11 +25,13 @@ from faceqa.curation.segments import SEGMENTS, find_segments, write_segments
 from faceqa.curation.selection import Choice, Levelled, Summary, Summing, select
 from faceqa.curation.settings import Selection, Settings
 from faceqa.curation.table import Row
+from faceqa.curation.thumbnails import Key, key
 from faceqa.curation.workplace import Workplace
 from faceqa.errors import CurationError
 from faceqa.languages import Language
 from faceqa.reading.remote import is_address
 from faceqa.reading.videos import Sampling
+from faceqa.types import Decision
 from faceqa.verdict.policy import Policy
 
 if TYPE_CHECKING:
@@ -49,10 +51,12 @@ class Run:
     Attributes:
         out: The folder: new, empty, or that of an earlier run with the same settings.
         settings: What to assess, and how.
+        overrides: Verdicts that somebody gave by hand, by image and face; they stand above the policy's.
     """
 
     out: Path
     settings: Settings
+    overrides: Mapping[Key, Decision] = field(default_factory=dict, compare=False)
 
     @classmethod
     def found(cls, out: Path) -> Run:
@@ -168,9 +172,14 @@ class Run:
 
         def rows() -> Iterator[Row]:
             found = with_groups(read_rows(self.out), groups)
-            return found if levelling is None else levelling.rows(found)
+            return self._decided(found if levelling is None else levelling.rows(found))
 
         return rows
+
+    def _decided(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The rows with the verdicts that were given by hand."""
+        for row in rows:
+            yield replace(row, override=self.overrides.get(key(row), row.override))
 
     def _levelled(self) -> Levelled | None:
         path = self.out / LEVELLING

@@ -240,7 +240,8 @@ class Choice:
         """The same rows with their verdicts."""
         for number, row in enumerate(rows):
             judged = self._without_duplicates(number, row.judged(self.selection.policy))
-            if self.kept is not None and judged.verdict == "accept" and number not in self.kept:
+            is_best = self.kept is None or number in self.kept or row.override is not None
+            if judged.verdict == "accept" and not is_best:
                 judged = replace(judged, verdict="reject", reasons=(NOT_AMONG_BEST,))
             yield judged
 
@@ -250,7 +251,7 @@ class Choice:
         if best == number:
             return row if row.duplicate_of is None else replace(row, duplicate_of=None)
         told = replace(row, duplicate_of=image)
-        if row.cafi is None or not self.selection.unique:
+        if row.cafi is None or row.override is not None or not self.selection.unique:
             return told
         return replace(told, verdict="reject", cafi=None, reasons=(DUPLICATE,))
 
@@ -286,7 +287,7 @@ def _best(rows: Iterable[Row], selection: Selection) -> set[int]:
     numbers, scores, passing = array("q"), array("d"), 0
     for number, row in enumerate(rows):
         passing += row.cafi is not None
-        if row.verdict == "accept" and row.cafi is not None:
+        if row.verdict == "accept" and row.cafi is not None and row.override is None:
             numbers.append(number)
             scores.append(row.cafi)
     most = selection.keep_top

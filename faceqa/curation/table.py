@@ -70,6 +70,7 @@ class Row:
         width: Of the image in px; None where it could not be read.
         height: Likewise.
         error: What went wrong, in a sentence; None where nothing did.
+        override: The verdict that somebody gave by hand, "accept" or "reject": it stands above the policy's.
         others: Cells of columns that other programs added; as text, where the table is a CSV file.
         embedding: The face as the recognition network sees it, a unit vector, float16 (K,); in the journal of
             a run, and in no table.
@@ -97,6 +98,7 @@ class Row:
     width: int | None = None
     height: int | None = None
     error: str | None = None
+    override: Decision | None = None
     others: Mapping[str, Any] = field(default_factory=dict)
     embedding: np.ndarray | None = field(default=None, compare=False, repr=False)
     descriptor: np.ndarray | None = field(default=None, compare=False, repr=False)
@@ -145,13 +147,17 @@ class Row:
         return measures_of(self.scores, self.components, self.distortions) if self.scores else None
 
     def judged(self, policy: Policy) -> Row:
-        """The row with the verdict of another policy; an error stays one."""
+        """The row with the verdict of another policy; an error stays one, and so does a verdict by hand."""
         if self.verdict == "error":
             return self
         verdict = judge(self.measures, policy)
         codes = tuple(reason.code for reason in verdict.reasons)
         return replace(
-            self, verdict=verdict.decision, cafi=verdict.cafi, reasons=codes, causes=_causes(verdict.reasons)
+            self,
+            verdict=self.override or verdict.decision,
+            cafi=verdict.cafi,
+            reasons=codes,
+            causes=_causes(verdict.reasons),
         )
 
     def cells(self) -> dict[str, Cell]:
@@ -164,7 +170,10 @@ class Row:
 
         Raises:
             KeyError: when a column is missing that every table has.
+            ValueError: when `override` is no verdict.
         """
+        if cells.get("override") not in OVERRIDES:
+            raise ValueError(f"override is '{cells['override']}', neither accept nor reject")
         edges = [cells.get(name) for name in BOX]
         scores = {row.name: cells[row.name] for row in MEASURES if cells.get(row.name) is not None}
         return cls(
@@ -194,6 +203,7 @@ class Column:
 
 
 BOX = ("x1", "y1", "x2", "y2")
+OVERRIDES = (None, "accept", "reject")
 
 _PLAIN: Mapping[str, type] = {
     "face_index": int,
@@ -208,6 +218,7 @@ _PLAIN: Mapping[str, type] = {
     "width": int,
     "height": int,
     "error": str,
+    "override": str,
 }
 """Columns that are attributes of a row and may be empty."""
 
@@ -258,7 +269,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("time_s", float, lambda row: row.frame and row.frame.seconds),
     Column("frame", int, lambda row: row.frame and row.frame.number),
     Column("shot", int, lambda row: row.frame and row.frame.shot),
-    *_attributes("width", "height", "error"),
+    *_attributes("width", "height", "error", "override"),
 )
 """Units as in `types` and the registry: px, degrees, shares in [0, 1]. `reasons` are codes with spaces
 between them."""

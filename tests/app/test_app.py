@@ -161,7 +161,7 @@ def test_models_lists_the_manifest(client):
 
 
 def test_the_shell_example_asks_for_the_default_policy():
-    example = about._api_example("http://127.0.0.1:7860/")
+    example = unescape(about._api_example("http://127.0.0.1:7860/"))
     values = found(r"gradio\.FileData\"}}, (.*)\]}'", example)
     assert policy_of(tuple(map(float, values.split(", ")))) == Policy()
 
@@ -603,22 +603,55 @@ def test_a_zip_and_a_photo_are_curated_together(known):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_thresholds_recount_a_data_set_without_a_network(known, language):
-    count, _, kept, rejected = curate.rejudged(known, KEEP_ALL, language)
+    count, _, shown, faces = curate.rejudged(known, KEEP_ALL, language)
     assert wording.text("curate.kept_of", language, kept=3, total=5) in count
-    assert kept.count("<figure") == 3 and rejected.count("<figure") == 2
-    assert kept.count("<img") == 3 and "no-picture" in rejected
+    assert faces.count('class="tile accept"') == 3 and faces.count('class="tile ') == 5
+    assert faces.count("<img") == 3 and faces.count("no-picture") == 2
+    assert next(label for label, code in shown["choices"] if code == "no_face").endswith("(1)")
+    *_, some = curate.rejudged(known, KEEP_ALL, language, "no_face")
+    assert some.count('class="tile ') == 1 and "no_face.jpg" in some
     count = curate.rejudged(known, replace(KEEP_ALL, cafi_threshold=100.0), language)[0]
     assert wording.text("curate.kept_of", language, kept=0, total=5) in count
 
 
+def test_a_verdict_by_hand_stands_above_the_thresholds_and_in_the_table(known):
+    policy = replace(KEEP_ALL, max_occlusion=0.25)
+    overrides = {("faces.zip/hopper_mask.jpg", 0): "accept", ("collins.jpg", 0): "reject"}
+    by_hand = replace(known, run=replace(known.run, overrides=overrides))
+    verdicts = {row.image: row.verdict for row in by_hand.judged(policy)}
+    assert verdicts["faces.zip/hopper_mask.jpg"] == "accept" and verdicts["collins.jpg"] == "reject"
+    count, _, _, faces = curate.rejudged(by_hand, policy, "en")
+    assert wording.text("curate.kept_of", "en", kept=2, total=5) in count
+    assert faces.count(wording.text("curate.by_hand", "en")) == 2
+    rows = {row.image: row for row in read_csv(curate.made(by_hand, "table", policy, "en"))}
+    assert rows["collins.jpg"].override == "reject" == rows["collins.jpg"].verdict
+    assert rows["collins.jpg"].judged(KEEP_ALL).verdict == "reject", "judging the table again keeps it"
+    assert rows["faces.zip/hopper.jpg"].override is None
+    with zipfile.ZipFile(curate.made(by_hand, "images", policy, "en")) as packed:
+        names = {Path(name).name for name in packed.namelist()}
+    assert names == {"hopper.jpg", "hopper_mask.jpg", *curate.CARRIED}
+
+
+def test_a_face_is_enlarged_from_the_picture_that_was_sent(known):
+    rows = {row.image: row for row in known.judged(Policy())}
+    large = curate._face(known, rows["collins.jpg"], "en")
+    assert "data:image/jpeg" in large and "CAFI" in large
+    assert "data:image/jpeg" in curate._face(known, rows["faces.zip/no_face.jpg"], "en")
+    assert "no-picture" in curate._face(known, rows["faces.zip/broken.jpg"], "en")
+
+
 def test_the_figures_are_drawn_from_the_rows_and_the_thresholds(known):
     policy = replace(KEEP_ALL, cafi_threshold=60.0)
-    _, figures, _, _ = curate.rejudged(known, policy, "ko")
+    figures = curate.rejudged(known, policy, "ko")[1]
     numbers = json.loads(unescape(found(r'^<div data-figures="([^"]*)"></div>$', figures)))
     assert numbers["language"] == "ko"
     cafi = next(one for one in numbers["histograms"] if one["scale"]["name"] == "cafi")
     assert cafi["scale"]["limit"] == 60.0
     assert sum(kept + rejected for kept, rejected in cafi["bins"]) == 3
+    scatter = numbers["scatter"]
+    why = {row.image: row.reasons[0] for row in known.judged(policy) if row.scores and row.reasons}
+    drawn = {point[3]: scatter["reasons"][point[4]] for point in scatter["points"] if point[4] is not None}
+    assert drawn == {image: list(WORDINGS[code].short) for image, code in why.items()}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -626,7 +659,7 @@ def test_a_levelled_data_set_shows_which_value_stands_at_the_gate(known, languag
     rows = tuple(replace(row, scores={**row.scores, LEVELLED.name: 0.1}) for row in known.rows if row.scores)
     levelled, gate = replace(known, rows=rows), LEVELLED.gate
     assert gate is not None
-    count, figures, _, _ = curate.rejudged(levelled, replace(KEEP_ALL, ser_fiq_threshold=1.0), language)
+    count, figures, *_ = curate.rejudged(levelled, replace(KEEP_ALL, ser_fiq_threshold=1.0), language)
     assert wording.text(f"reason.{gate.reason}", language) in count
     assert wording.text("curate.kept_of", language, kept=0, total=3) in count
     numbers = json.loads(unescape(found(r'^<div data-figures="([^"]*)"></div>$', figures)))
@@ -663,7 +696,9 @@ def test_each_download_is_made_from_the_thresholds_of_its_click(known):
     ):
         archive = curate.made(known, "images", policy, "en")
         with zipfile.ZipFile(archive) as packed:
-            assert {Path(name).name for name in packed.namelist()} == expected
+            assert {Path(name).name for name in packed.namelist()} == expected | set(curate.CARRIED)
+            told = json.loads(packed.read("summary.json"))["limits"]
+            assert told["cafi"] == policy.cafi_threshold and told["occlusion"] == policy.max_occlusion
         table = curate.made(known, "table", policy, "en")
         kept = {Path(row.image).name for row in read_csv(table) if row.verdict == "accept"}
         assert kept == expected

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sys
+import threading
 import zipfile
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,8 +23,10 @@ from faceqa import Policy
 from faceqa.curation.table import read_csv
 from faceqa.languages import LANGUAGES, Language
 from faceqa.measures.registry import GATED, SCORE, TAKEN
+from faceqa.verdict.reasons import WORDINGS
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 pytestmark = [
@@ -369,14 +372,15 @@ def test_a_zip_is_curated_recounted_and_downloaded(visit, tmp_path):
     page.set_input_files("#curate-files input[type=file]", archive)
     page.wait_for_function("document.querySelector('#curate-files').innerText.includes('faces')")
     page.click("#curate-run")
-    page.wait_for_selector("#curate-rejected figure")
+    page.wait_for_selector("#curate-faces .tile.reject")
     page.wait_for_selector("#curate-figures figure[data-figure=cafi] svg rect", state="attached")
     set_slider(page, "policy-cafi_threshold", 0)
     kept_is(page, wording.text("curate.kept_of", "ko", kept=1, total=3))
-    assert names_in(downloaded(page, "images", tmp_path)) == ["hopper.jpg"]
+    assert set(names_in(downloaded(page, "images", tmp_path))) == {"hopper.jpg", *curate.CARRIED}
     set_slider(page, "policy-cafi_threshold", 100)
     kept_is(page, wording.text("curate.kept_of", "ko", kept=0, total=3))
-    assert names_in(downloaded(page, "images", tmp_path)) == []  # of the same button, after the slider
+    names = names_in(downloaded(page, "images", tmp_path))  # of the same button, after the slider
+    assert set(names) == set(curate.CARRIED)
     rows = list(read_csv(downloaded(page, "table", tmp_path)))
     assert [row.verdict for row in rows] == ["reject"] * 3
     report = downloaded(page, "report", tmp_path).read_text(encoding="utf-8")
@@ -387,6 +391,28 @@ def test_a_zip_is_curated_recounted_and_downloaded(visit, tmp_path):
     kept_is(page, wording.text("curate.kept_of", "ko", kept=2, total=3))  # the mask was all that was wrong
     set_slider(page, "policy-ser_fiq_threshold", 0.5)
     kept_is(page, wording.text("curate.kept_of", "ko", kept=1, total=3))
+
+
+def test_faces_are_filtered_enlarged_and_decided_by_hand(visit, tmp_path):
+    page = visit()
+    page.click("#tabs button[role=tab] >> nth=3")
+    page.click("#curate-examples")
+    page.wait_for_selector("#curate-faces .tile")
+    every = page.locator("#curate-faces .tile").count()
+    page.click("#curate-show input")
+    page.click(f"[role=option][aria-label^='{WORDINGS['occluded'].short.en}']")
+    page.wait_for_function(f"document.querySelectorAll('#curate-faces .tile').length < {every}")
+    assert page.locator("#curate-faces .tile.accept").count() == 0
+    page.click("#curate-faces .tile >> nth=0")
+    page.wait_for_selector("#curate-face img")
+    name = page.inner_text("#curate-face p.quiet")
+    page.click("#curate-accept")
+    page.wait_for_selector("#curate-faces .tile.accept em")
+    rows = {row.image: row for row in read_csv(downloaded(page, "table", tmp_path))}
+    assert rows[name].override == rows[name].verdict == "accept"
+    page.click("#curate-as-judged")
+    page.wait_for_selector("#curate-faces .tile.accept", state="detached")
+    assert all(row.override is None for row in read_csv(downloaded(page, "table", tmp_path)))
 
 
 def test_a_download_before_a_run_is_a_sentence(visit):
@@ -414,7 +440,7 @@ def test_a_stopped_server_leaves_no_file_of_a_visitor(browser, tmp_path):
         page.set_input_files("#curate-files input[type=file]", EXAMPLES / "hopper.jpg")
         page.wait_for_function("document.querySelector('#curate-files').innerText.includes('hopper')")
         page.click("#curate-run")
-        page.wait_for_selector("#curate-kept figure")
+        page.wait_for_selector("#curate-faces .tile")
         downloaded(page, "images", tmp_path)
         assert len(files_below(tmp_path / "tmp")) > 1 and len(files_below(tmp_path / "uploads")) > 1
     page.close()
@@ -471,19 +497,29 @@ def test_a_refused_file_clears_the_verdict_before_it(visit, tmp_path):
     assert page.locator("#downloads a").count() == page.locator(".gate").count() == 0
 
 
-def test_results_of_a_data_set_are_dimmed_while_others_are_made_and_after_cancel(visit):
+def test_results_of_a_data_set_are_dimmed_while_others_are_made_and_after_cancel(visit, monkeypatch):
     page = visit()
     page.click("#tabs button[role=tab] >> nth=3")
     page.click("#curate-examples")
-    page.wait_for_selector("#curate-kept figure")
-    assert not page.locator("#curate-results.stale").count()
+    page.wait_for_selector("#curate-results:not(.stale) #curate-faces .tile")
+    let_go, curated = threading.Event(), curate.curated
+
+    def held_up(scorer, paths):
+        steps = curated(scorer, paths)
+        yield next(steps)
+        let_go.wait(SECONDS / 1000)
+        yield from steps
+
+    with monkeypatch.context() as patch:
+        patch.setattr(curate, "curated", held_up)
+        page.click("#curate-examples")
+        page.wait_for_selector("#curate-results.stale")
+        page.click("#curate-cancel")
+        page.wait_for_selector(f"text={wording.text('curate.cancelled', 'en')}")
+        let_go.set()
+    assert page.locator("#curate-results.stale #curate-faces .tile").count()
     page.click("#curate-examples")
-    page.wait_for_selector("#curate-results.stale")
-    page.click("#curate-cancel")
-    page.wait_for_selector(f"text={wording.text('curate.cancelled', 'en')}")
-    assert page.locator("#curate-results.stale").count()
-    page.click("#curate-examples")
-    page.wait_for_selector("#curate-results:not(.stale) #curate-kept figure")
+    page.wait_for_selector("#curate-results:not(.stale) #curate-faces .tile")
 
 
 def test_one_set_of_thresholds_rules_on_every_tab(visit):
@@ -588,6 +624,70 @@ def test_a_file_that_is_too_large_is_refused_in_the_visitors_language(visit, tmp
         file.truncate(limits.MOST_MEGABYTES_A_FILE * 1024 * 1024 + 1)
     page.set_input_files("#photo input[type=file]", large)
     page.wait_for_selector(f"[data-testid=toast-text] >> text={wording.text('note.too_large', 'ko')}")
+
+
+def found_by_axe(page) -> str:
+    """What axe-core finds fault with under WCAG 2.2 A and AA: rule, element and how to mend it."""
+    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+    found = axe.Axe().run(page, options=options).response["violations"]
+    return "\n".join(
+        f"{rule['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
+        for rule in found
+        for node in rule["nodes"]
+        if not node["html"].startswith(GRADIOS_OWN)
+    )
+
+
+GRADIOS_OWN = ("<gradio-app",)
+"""Elements that Gradio writes and an app cannot change."""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_tab(visit, theme):
+    page = visit(query=f"?theme={theme}", color_scheme=theme)
+    choose_example(page, "two_faces")
+    page.wait_for_function("!document.querySelector('.on-face.waiting')")
+    assert not found_by_axe(page)
+    for tab, (button, result) in {
+        1: ("#live [data-do=forget]", "#live .trace"),
+        2: ("#compare-examples", "#compare-table .best-mark"),
+        3: ("#curate-examples", "#curate-faces .tile"),
+        4: (None, "#models"),
+    }.items():
+        page.click(f"#tabs button[role=tab] >> nth={tab}")
+        if button:
+            page.click(button)
+        page.wait_for_selector(result)
+        assert not found_by_axe(page)
+
+
+def test_arrow_keys_go_through_the_tabs_and_the_focus_is_seen(visit):
+    page = visit()
+    page.focus("#tabs button[role=tab] >> nth=0")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("#live [data-do=start]")
+    page.keyboard.press("End")
+    page.wait_for_selector("#models")
+    page.keyboard.press("Home")
+    page.wait_for_selector("#examples button")
+    focused = page.evaluate(
+        "() => { const style = getComputedStyle(document.activeElement);"
+        " return [document.activeElement.getAttribute('role'), style.outlineStyle, style.outlineWidth]; }"
+    )
+    assert focused == ["tab", "solid", "3px"]
+
+
+def test_screen_readers_hear_words_and_no_keys_of_translations(visit):
+    page = visit(locale="ko-KR")
+    for tab in range(5):
+        page.click(f"#tabs button[role=tab] >> nth={tab}")
+        spoken = page.evaluate(
+            "() => [...document.querySelectorAll('[aria-label], [title], [alt], [placeholder]')]"
+            ".flatMap((one) => ['aria-label', 'title', 'alt', 'placeholder']"
+            ".map((name) => one.getAttribute(name)))"
+        )
+        assert not [words for words in spoken if words and ("__i18n__" in words or words in wording.TEXT)]
+    assert page.locator("h1").count() == 1 and page.locator("h2").count() > 3
 
 
 def test_ten_visitors_at_once_each_get_their_own(visit):

@@ -418,7 +418,7 @@ def test_the_scatter_plot_thins_out_faces_and_counts_all():
     scatter = figure_data(rows, policy, "en")["scatter"]
     assert MOST_POINTS / 2 <= len(scatter["points"]) <= MOST_POINTS and scatter["faces"] == len(rows)
     by_name = {row.image: row for row in rows}
-    for x, y, kept, name in scatter["points"]:
+    for x, y, kept, name, _ in scatter["points"]:
         row = by_name[name]
         assert (x, y, kept) == (row.scores["ser_fiq"], row.scores["dbcnn"], row.verdict == "accept")
     counts = {(high, passes): 0 for high in (True, False) for passes in (True, False)}

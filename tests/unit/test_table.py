@@ -210,3 +210,22 @@ def test_what_is_no_table_is_refused(tmp_path, content):
 def test_a_missing_table_is_named(tmp_path):
     with pytest.raises(TableError, match=r"none\.csv"):
         list(read_csv(tmp_path / "none.csv"))
+
+
+def test_a_verdict_by_hand_outlives_the_thresholds_and_the_table(tmp_path):
+    by_hand = [replace(ROWS[0], override=verdict) for verdict in ("accept", "reject", None)]
+    write_csv(by_hand, tmp_path / "scores.csv")
+    rows = list(read_csv(tmp_path / "scores.csv"))
+    assert [row.override for row in rows] == ["accept", "reject", None]
+    for limit in (0.0, 100.0):
+        judged = [row.judged(Policy(cafi_threshold=limit)) for row in rows]
+        assert [row.verdict for row in judged[:2]] == ["accept", "reject"]
+        assert judged[0].reasons == judged[1].reasons == judged[2].reasons
+
+
+def test_a_verdict_by_hand_that_is_none_makes_a_bad_table(tmp_path):
+    path = tmp_path / "scores.csv"
+    write_csv([replace(ROWS[0], override="accept")], path)
+    path.write_text(path.read_text(encoding="utf-8").replace(",accept\n", ",maybe\n"), encoding="utf-8")
+    with pytest.raises(TableError, match="maybe"):
+        list(read_csv(path))

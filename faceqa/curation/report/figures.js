@@ -164,19 +164,32 @@ const faceqaFigures = (() => {
     );
   }
 
-  function scatter({x, y, points, faces, line, counts}, data, say) {
+  /* One hue a reason, none of them the green of what is kept; the legend below names them. */
+  const HUES = [0, 265, 205, 35, 320, 185, 290, 55];
+  const hue = (reason) => `hsl(${HUES[reason % HUES.length]} 75% 48%)`;
+
+  function scatter({x, y, points, faces, line, counts, reasons}, data, say) {
     const {language, languages} = data, at = languages.indexOf(language);
     const places = plane(SCATTER, x.low, x.high, y.high, y.low);
-    const marks = points.map(([across, up, kept, name]) => {
+    const marks = points.map(([across, up, kept, name, reason]) => {
       const cx = places.x(across), cy = places.y(up);
       const said = `${name}: ${x.title[at]} ${reading(x, across, language)}, `
-        + `${y.title[at]} ${reading(y, up, language)}, ${say(kept ? "kept" : "rejected")}`;
+        + `${y.title[at]} ${reading(y, up, language)}, ${say(kept ? "kept" : "rejected")}`
+        + (reason === null ? "" : `: ${reasons[reason][at]}`);
       const shape = kept
         ? svg("circle", {class: "kept", cx, cy, r: 2.8})
         : svg("path", {class: "rejected", d: `M${cx - 2.4} ${cy - 2.4}l4.8 4.8m0 -4.8l-4.8 4.8`});
+      if (reason !== null) shape.style.stroke = hue(reason);
       shape.append(svg("title", {}, said));
       return shape;
     });
+    const named = reasons.length
+      ? [html("p", {class: "reasons-legend"}, ...reasons.map((words, reason) => {
+        const mark = html("i", {}, "✕");
+        mark.style.color = hue(reason);
+        return html("span", {}, mark, ` ${words[at]}`);
+      }))]
+      : [];
     const lines = [];
     if (line) {
       const [x1, y1, x2, y2] = line;
@@ -214,7 +227,7 @@ const faceqaFigures = (() => {
     return html(
       "figure", {"data-figure": "scatter"},
       caption(`${titles.x} · ${titles.y}`, say("lines") + drawn, y.colour),
-      drawing, ...(counts.length ? [numbers] : []),
+      drawing, ...named, ...(counts.length ? [numbers] : []),
     );
   }
 

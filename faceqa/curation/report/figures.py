@@ -21,6 +21,7 @@ from faceqa.languages import LANGUAGES, Language, Words
 from faceqa.measures.registry import MEASURES, SCORE, WEIGHTED, Measure, replacements
 from faceqa.verdict.judge import cafi
 from faceqa.verdict.policy import Policy
+from faceqa.verdict.reasons import WORDINGS
 
 SCRIPT = files(__package__).joinpath("figures.js").read_text(encoding="utf-8")
 STYLE = files(__package__).joinpath("figures.css").read_text(encoding="utf-8")
@@ -80,12 +81,21 @@ class Histogram:
 
 
 class Point(NamedTuple):
-    """A face in the scatter plot: where it lies, whether it is kept, and its image's name."""
+    """A face in the scatter plot.
+
+    Attributes:
+        x: Where it lies.
+        y: Likewise.
+        kept: Whether it is kept.
+        name: Of its image.
+        reason: The place of its first reason in `Scatter.reasons`; None without one.
+    """
 
     x: float
     y: float
     kept: bool
     name: str
+    reason: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +111,7 @@ class Scatter:
             of the plot, or another measure than these two has a part in the score.
         counts: Faces whose x fails and passes its gate: first those whose score reaches the threshold, then
             the others. Empty where x has no gate.
+        reasons: Short names of the first reasons of the points that are rejected.
     """
 
     x: Scale
@@ -109,6 +120,7 @@ class Scatter:
     faces: int
     line: tuple[float, float, float, float] | None
     counts: tuple[tuple[int, int], ...]
+    reasons: tuple[Words, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +155,7 @@ class Collecting:
         self._taken: set[str] = set()
         self._axes: tuple[Measure, ...] = ()
         self._points: list[Point] = []
+        self._reasons: dict[str, int] = {}
         self._stride = 1
 
     def add(self, row: Row) -> None:
@@ -164,7 +177,11 @@ class Collecting:
         x, y = (row.scores.get(one.name) for one in self._axes)
         if (len(self._kept) - 1) % self._stride or x is None or y is None:
             return
-        self._points.append(Point(x, y, row.verdict == "accept", row.image))
+        kept = row.verdict == "accept"
+        reason = None
+        if row.reasons and not kept:
+            reason = self._reasons.setdefault(row.reasons[0], len(self._reasons))
+        self._points.append(Point(x, y, kept, row.image, reason))
         if len(self._points) > MOST_POINTS:
             self._points = self._points[::2]
             self._stride *= 2
@@ -185,6 +202,7 @@ class Collecting:
             len(self._kept),
             _score_line(self._policy, x, y),
             self._counts(self._axes[0], x.limit),
+            tuple(WORDINGS[code].short if code in WORDINGS else Words(code, code) for code in self._reasons),
         )
 
     def steps(self) -> Steps:
