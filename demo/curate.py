@@ -94,7 +94,10 @@ class Curated:
     def judged(self, policy: Policy) -> list[Row]:
         """The rows under another policy, and with the verdicts that were given by hand."""
         by_hand = self.run.overrides
-        rows = [replace(row, override=by_hand.get(key_of(row))) for row in self.rows]
+        rows = [
+            replace(row, override=by_hand[key_of(row)]) if key_of(row) in by_hand else row
+            for row in self.rows
+        ]
         return list(select(lambda: rows, Selection(policy)))
 
 
@@ -439,7 +442,7 @@ def _gallery(known: Curated, rows: Sequence[Row], some: str, language: Language)
         chosen = [(place, row) for place, row in chosen if not row.duplicate_of or row.group not in best]
     chosen.sort(key=lambda one: _rank(one[1]))
     figures = "".join(
-        _figure(known, place, row, 0 if row.duplicate_of else alike[row.group], language)
+        _figure(known, place, row, 0 if row.duplicate_of else alike[row.group or ""], language)
         for place, row in chosen[:SHOWN]
     )
     more = text("curate.more", language, count=len(chosen) - SHOWN) if len(chosen) > SHOWN else ""
