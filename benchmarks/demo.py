@@ -5,7 +5,8 @@
 
 Starts `python app.py` and looks at it in headless Chromium, which shares the processor with it:
 
-- *server up*: from the command to the first answer; *page*: from opening it to the examples being there;
+- *server up*: from the command to the first answer; *page*: from opening it to the examples being there, and
+  *first verdict* to the verdict that it opens with;
 - *verdict*: from the click on an example to its verdict and downloads in the page, after one to warm up;
 - *slider*: from a new threshold to the verdict in the page;
 - *live*: frames judged a second at 640 x 480 px, as the page shows it after `LIVE_SECONDS`; and how many the
@@ -76,6 +77,8 @@ def visit(address: str, film: Path) -> dict[str, float]:
         page.goto(address)
         page.wait_for_selector("#examples button")
         figures = {"page, s": time.perf_counter() - started}
+        page.wait_for_selector("#verdict .gate")
+        figures["first verdict, s"] = time.perf_counter() - started
         figures["verdict, s"] = median(verdicts(page))
         figures["slider, s"] = median(sliders(page))
         figures["live, frames a second"] = live(page)
@@ -115,11 +118,9 @@ def sliders(page: Page) -> list[float]:
 def live(page: Page) -> float:
     """Frames a second that the Live tab shows after a while."""
     page.click("#tabs button[role=tab] >> nth=1")
-    page.click("#cam [title='grant webcam access'] button")
-    page.wait_for_function("document.querySelector('#cam video')?.videoWidth > 0")
-    page.click("#cam button[aria-label='capture photo']")
+    page.click("#live [data-do=start]")
     page.wait_for_timeout(1000 * LIVE_SECONDS)
-    (rate,) = re.findall(r"(\d+\.\d) frames a second", page.inner_text("#live-card"))
+    (rate,) = re.findall(r"(\d+\.\d) frames a second", page.inner_text("#live"))
     return float(rate)
 
 

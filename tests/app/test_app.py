@@ -671,7 +671,7 @@ def test_a_levelled_data_set_shows_which_value_stands_at_the_gate(known, languag
 
 
 def test_a_thousand_faces_are_judged_again_at_once():
-    """Within 50 ms on a quiet machine; the bound here is for a busy one."""
+    """In some 50 ms of the processor's own time, which other programs do not lengthen; the bound is generous."""
     rows = tuple(
         Row(f"{i}.jpg", "reject", 0, scores={**FACE, "dbcnn": 20.0 + i % 60}, box=(0.0, 0.0, 9.0, 9.0))
         for i in range(limits.MOST_IMAGES)
@@ -680,9 +680,9 @@ def test_a_thousand_faces_are_judged_again_at_once():
     many = curate.Curated(Path(), run, rows, {(row.image, 0): "data:," for row in rows})
     taken = []
     for _ in range(3):
-        started = time.perf_counter()
+        started = time.process_time()
         count = curate.rejudged(many, Policy(), "en")[0]
-        taken.append(time.perf_counter() - started)
+        taken.append(time.process_time() - started)
     assert f"of {limits.MOST_IMAGES}" in count
     assert min(taken) < 0.2
 
