@@ -671,7 +671,7 @@ def test_a_levelled_data_set_shows_which_value_stands_at_the_gate(known, languag
 
 
 def test_a_thousand_faces_are_judged_again_at_once():
-    """In some 50 ms of the processor's own time, which other programs do not lengthen; the bound is generous."""
+    """In some 50 ms of the processor's own time, which other programs do not lengthen."""
     rows = tuple(
         Row(f"{i}.jpg", "reject", 0, scores={**FACE, "dbcnn": 20.0 + i % 60}, box=(0.0, 0.0, 9.0, 9.0))
         for i in range(limits.MOST_IMAGES)
