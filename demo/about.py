@@ -6,7 +6,7 @@ from html import escape
 
 import gradio as gr
 
-from demo.wording import say, say_html, text
+from demo.wording import named, say, say_html, text
 from faceqa import weights
 from faceqa.languages import Language
 from faceqa.verdict.policy import OF_A_FACE
@@ -57,7 +57,7 @@ def _api_example(address: str) -> str:
 
 def _models(language: Language) -> str:
     rows = "".join(
-        f"<tr><td>{text(f'role.{weight.role}', language)}</td><td>{escape(weight.name)}</td>"
+        f"<tr><td>{named(f'role.{weight.role}', language)}</td><td>{escape(weight.name)}</td>"
         f"<td>{escape(weight.licence)}</td><td>{escape(weight.origin)}</td></tr>"
         for weight in weights.manifest()
         if weight.models in ("open", "both") and weight.form == "source"

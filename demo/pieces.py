@@ -9,7 +9,7 @@ from html import escape
 from urllib.parse import quote
 
 from demo import plots
-from demo.wording import text
+from demo.wording import named, text
 from faceqa.languages import Language
 from faceqa.measures.registry import (
     CAUSE_FROM,
@@ -431,11 +431,11 @@ def details(assessment: Assessment | None, language: Language) -> str:
     """Timings by stage and models by role, as two tables."""
     if assessment is None or not assessment.timings_ms:
         return f'<p class="quiet">{text("details.idle", language)}</p>'
-    stages = [(text(f"stage.{name}", language), value) for name, value in assessment.timings_ms.items()]
+    stages = [(named(f"stage.{name}", language), value) for name, value in assessment.timings_ms.items()]
     stages.append((text("stage.total", language), sum(assessment.timings_ms.values())))
     timings = "".join(f"<tr><td>{name}</td><td class='right'>{value:.1f}</td></tr>" for name, value in stages)
     models = "".join(
-        f"<tr><td>{text(f'role.{role}', language)}</td><td>{escape(name)}</td></tr>"
+        f"<tr><td>{named(f'role.{role}', language)}</td><td>{escape(name)}</td></tr>"
         for role, name in assessment.models.items()
     )
     return (

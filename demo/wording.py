@@ -308,6 +308,7 @@ OWN: dict[str, tuple[str, str]] = {
     "stage.pose": ("Head pose", "고개 방향"),
     "stage.mask": ("Face mask", "얼굴 마스크"),
     "stage.components": ("Quality components", "품질 항목"),
+    "stage.distortions": ("Causes of a low score", "낮은 점수의 원인"),
     "stage.total": ("Together", "합계"),
     "role.detection": ("Detection", "검출"),
     "role.distortions": ("Distortions", "손상 판별"),
@@ -631,6 +632,11 @@ def text(key: str, language: Language, **values: Any) -> str:
     """A sentence in a language, with its blanks filled."""
     sentence = TEXT[key][LANGUAGES.index(language)]
     return sentence.format(**values) if values else sentence
+
+
+def named(key: str, language: Language) -> str:
+    """What a stage or a role is called; the end of its key, where it is newer than the wording."""
+    return text(key, language) if key in TEXT else key.partition(".")[2].replace("_", " ")
 
 
 def words(language: Language, *keys: str, **renamed: str) -> dict[str, str]:
