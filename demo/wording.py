@@ -308,7 +308,6 @@ OWN: dict[str, tuple[str, str]] = {
     "stage.pose": ("Head pose", "고개 방향"),
     "stage.mask": ("Face mask", "얼굴 마스크"),
     "stage.components": ("Quality components", "품질 항목"),
-    "stage.distortions": ("Causes of a low score", "낮은 점수의 원인"),
     "stage.total": ("Together", "합계"),
     "role.detection": ("Detection", "검출"),
     "role.distortions": ("Distortions", "손상 판별"),
