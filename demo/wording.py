@@ -291,7 +291,7 @@ OWN: dict[str, tuple[str, str]] = {
     "components": ("Quality components (ISO/IEC 29794-5)", "품질 항목 (ISO/IEC 29794-5)"),
     "components.name": ("Component", "항목"),
     "components.meaning": ("What it says", "뜻"),
-    "components.value": ("0 to 100", "0~100"),
+    "components.value": ("From 0 to 100", "0~100점"),
     "components.idle": (
         "Quality components appear with the first face.",
         "첫 얼굴을 평가하면 품질 항목이 나옵니다.",

@@ -265,7 +265,7 @@ class Assessment:
             "width": self.width,
             "height": self.height,
             "verdict": self.verdict,
-            "reasons": [asdict(reason) for reason in self.reasons],
+            "reasons": [{**asdict(reason), "causes": list(reason.causes)} for reason in self.reasons],
             "cafi": self.cafi,
             **{row.name: self.scores.get(row.name) for row in MEASURES},
             "components": dict(self.components),

@@ -440,7 +440,7 @@ def test_a_run_is_asked_for_what_the_options_say(monkeypatch, tmp_path):
         *("--policy", "strict", "--keep-fraction", "0.5", "--export", "crop", "--language", "ko"),
         *("--all-faces", "--unmasked", "--every", "5", "--stills", "--device", "cpu"),
     )
-    assert given == ([str(EXAMPLES)], tmp_path)
+    assert given == ([str(EXAMPLES)], str(tmp_path))
     assert named["policy"] == replace(PRESETS["strict"], cafi_threshold=0)
     assert (named["keep_top"], named["keep_fraction"]) == (None, 0.5)
     assert (named["export"], named["language"], named["device"]) == ("crop", "ko", "cpu")

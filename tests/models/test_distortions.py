@@ -59,7 +59,7 @@ def test_the_reason_of_a_blurred_picture_says_so(scorer):
     result = scorer.rejudge(scorer.assess(EXAMPLES / "hopper_blur.jpg"), Policy(ser_fiq_threshold=0))
     (reason,) = result.reasons
     assert reason.code == "low_cafi" and reason.causes[0] in ("blur", "low_resolution")
-    assert result.to_dict()["reasons"][0]["causes"] == reason.causes
+    assert result.to_dict()["reasons"][0]["causes"] == list(reason.causes)
 
 
 def test_an_enlarged_face_tells_from_what_size(scorer, hopper):

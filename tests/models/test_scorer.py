@@ -19,7 +19,7 @@ from PIL import Image
 import faceqa
 from faceqa import PRESETS, DeviceError, ImageError, NoFaceError, Policy, Pose, Scorer
 from faceqa.languages import LANGUAGES
-from faceqa.measures.registry import COMPONENTS, MEASURES, TAKEN
+from faceqa.measures.registry import COMPONENTS, DISTORTIONS, MEASURES, TAKEN
 from faceqa.reading.image import NamedImage
 
 
@@ -118,10 +118,11 @@ def test_the_result_is_plain_json(assessed):
     assert hopper["face"].keys() == {"box", "confidence", "landmarks", "inter_eye_distance"}
     assert hopper["pose"].keys() == {"yaw", "pitch", "roll"}
     assert hopper["timings_ms"].keys() == {
-        *("decoding", "detection", "refinement", "alignment", "pose", "mask", "components"),
+        *("decoding", "detection", "refinement", "alignment", "pose", "mask", "components", "distortions"),
         *(row.name for row in TAKEN),
     }
     assert list(hopper["components"]) == [row.name for row in COMPONENTS]
+    assert list(hopper["distortions"]) == [row.name for row in DISTORTIONS]
     assert assessed["no_face"].to_dict()["components"] == {}
     assert hopper["models"].keys() == {"detection", "embedding", "face_mask", "iqa"}
     assert hopper["models"]["embedding"] == "sface-2021dec-int8"

@@ -164,7 +164,11 @@ def loan(monkeypatch) -> ALoan:
 
 def test_only_photos_and_data_sets_borrow_the_gpu(loan, scorer):
     app.build(scorer)
-    assert loan.wrapped.keys() == {"photo_tab.<locals>.assessed", "curate_tab.<locals>.curate"}
+    assert loan.wrapped.keys() == {
+        "photo_tab.<locals>.assessed",
+        "photo_tab.<locals>.every_face",
+        "curate_tab.<locals>.assess_all",
+    }
 
 
 class Failing(Scorer):
