@@ -47,5 +47,5 @@ def _networks(settings: Settings) -> list[dict[str, str]]:
         for one in weights.manifest()
         if one.models in (settings.models, "both")
         and one.role != "calibration"
-        and not (one.role == "iqa" and settings.iqa)
+        and not (one.role in ("iqa", "distortions") and settings.iqa)
     ]

@@ -28,7 +28,7 @@ def test_it_says_what_made_the_data_set():
 
 def test_the_hashes_are_those_of_the_files():
     listed = told(Settings(("photos",)))["weights"]
-    assert {one["role"] for one in listed} == {"detection", "embedding", "face_mask", "iqa"}
+    assert {one["role"] for one in listed} == {"detection", "embedding", "face_mask", "iqa", "distortions"}
     (face_mask,) = [one for one in weights.manifest() if one.name == listed[2]["name"]]
     path = weights.locate(face_mask)
     assert path is not None
@@ -39,7 +39,8 @@ def test_weights_are_named_only_where_they_are_those_of_the_run():
     found = told(Settings(("photos",), weights="0123456789ab"))
     assert found["weights"] == [] and found["fingerprint"] == "0123456789ab"
     other = told(Settings(("photos",), iqa="pyiqa:brisque"))
-    assert "iqa" not in {one["role"] for one in other["weights"]} and other["iqa"] == "pyiqa:brisque"
+    assert not {"iqa", "distortions"} & {one["role"] for one in other["weights"]}
+    assert other["iqa"] == "pyiqa:brisque"
 
 
 def test_packages_are_those_of_the_beginning_and_do_not_make_another_run():
