@@ -237,6 +237,7 @@ def curate_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel) -> None:
         "concurrency_id": "batch",
         "show_progress": "hidden",
         "api_visibility": "private",
+        "trigger_mode": "multiple",  # a cancelled run ends with its batch, and a click may come before that
     }
     language = policy.visit[1]
     gr.on([start.click, examples.click], waiting, language, [progress, cancel, results], **SILENT)

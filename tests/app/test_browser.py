@@ -497,7 +497,6 @@ def test_a_refused_file_clears_the_verdict_before_it(visit, tmp_path):
     assert page.locator("#downloads a").count() == page.locator(".gate").count() == 0
 
 
-@pytest.mark.xfail(strict=False, reason="after a cancelled run the next one's results stay dimmed at times")
 def test_results_of_a_data_set_are_dimmed_while_others_are_made_and_after_cancel(visit, monkeypatch):
     page = visit()
     page.click("#tabs button[role=tab] >> nth=3")
