@@ -106,6 +106,7 @@ def build(scorer: Scorer, lent: Scorer | None = None) -> gr.Blocks:
             api_visibility="private",
         )
         language.input(None, language, js=asset("switch_language.js"), api_visibility="private")
+        demo.load(None, js=asset("tab_keys.js"), api_visibility="private")
     return demo
 
 
