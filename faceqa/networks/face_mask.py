@@ -52,16 +52,12 @@ class FaceMaskMaps(nn.Module):
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """See the class."""
-        maps = self.net.unet.of_encoded(self.encoded(crops)).sigmoid()
+        small = self._reduced(crops.permute(0, 3, 1, 2).float()) * self.border
+        maps = self.net(small / 127.5 - 1).sigmoid()
         outline, visible = functional.interpolate(
             maps, (CROP_SIZE, CROP_SIZE), mode="bilinear", align_corners=False
         ).unbind(1)
         return outline, visible
-
-    def encoded(self, crops: Tensor) -> list[Tensor]:
-        """RGB uint8 (N, 384, 384, 3) -> the encoder's maps of 256 px, see `Encoder`."""
-        small = self._reduced(crops.permute(0, 3, 1, 2).float()) * self.border
-        return self.net.unet.encoder(small / 127.5 - 1)
 
     def _reduced(self, crops: Tensor) -> Tensor:
         """(N, 3, 384, 384) -> (N, 3, 256, 256): as one convolution, several times faster."""
@@ -101,11 +97,7 @@ class Unet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """See `FaceMaskNet`."""
-        return self.of_encoded(self.encoder(image))
-
-    def of_encoded(self, maps: list[Tensor]) -> Tensor:
-        """The encoder's maps -> the logits of `FaceMaskNet`."""
-        return self.segmentation_head(self.decoder(maps))
+        return self.segmentation_head(self.decoder(self.encoder(image)))
 
 
 class Encoder(nn.Module):
