@@ -26,8 +26,9 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 from benchmarks.report import machine, write
 from faceqa import Assessment, Scorer
+from faceqa.faces.alignment import CROP_MARGIN, CROP_SIZE
 from faceqa.measures.registry import FAULT_FROM
-from training.distortions.damage import KINDS, SIDE, Damage, ratio
+from training.distortions.damage import KINDS, Damage, ratio
 
 STRENGTHS = (0.5, 1.0)
 ALIKE = {"blur", "low_resolution"}
@@ -117,7 +118,7 @@ def native_size(scorer: Scorer, images: np.ndarray) -> list[dict[str, float]]:
         pictures = [Damage("low_resolution", "resolution", strength, n)(one) for n, one in enumerate(images)]
         results = scorer.assess_crops(np.stack(pictures))
         shares = [
-            result.native_size / (ratio(strength) * min(result.face.longer_side, SIDE / 1.4))
+            result.native_size / (ratio(strength) * min(result.face.longer_side, CROP_SIZE / CROP_MARGIN))
             for result in results
             if result.native_size is not None and result.face is not None
         ]

@@ -39,7 +39,7 @@ def blur(image: np.ndarray, kernel: int) -> np.ndarray:
 def white_noise(image: np.ndarray, variance: float, rng: np.random.Generator) -> np.ndarray:
     """Independent Gaussian noise on every channel."""
     noise = rng.standard_normal(image.shape, np.float32) * np.float32(255 * variance**0.5)
-    return _bytes(image + noise)
+    return as_bytes(image + noise)
 
 
 def pink_noise(image: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:
@@ -50,7 +50,7 @@ def pink_noise(image: np.ndarray, deviation: float, rng: np.random.Generator) ->
         np.fft.rfft2(rng.standard_normal((3, height, width))) / np.maximum(frequency, 1 / height) ** 0.5
     )
     noise = np.fft.irfft2(spectrum, (height, width)).transpose(1, 2, 0)
-    return _bytes(image + 255 * deviation * noise / noise.std())
+    return as_bytes(image + 255 * deviation * noise / noise.std())
 
 
 def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
@@ -73,7 +73,7 @@ def jpeg2000(image: np.ndarray, bits: float) -> np.ndarray:
 def contrast(image: np.ndarray, share: float) -> np.ndarray:
     """Every value closer to the mean."""
     mean = image.mean()
-    return _bytes(mean + share * (image - mean))
+    return as_bytes(mean + share * (image - mean))
 
 
 def dither(image: np.ndarray, colours: int) -> np.ndarray:
@@ -198,7 +198,7 @@ def _noise(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.n
         field = np.reshape(cv2.GaussianBlur(field, (0, 0), 0.8), field.shape)
         field = field / field.std()
     light = np.sqrt(image / np.float32(255)) * 0.7 + 0.3
-    return _bytes(image + field * light * np.float32(3 + 57 * strength**1.5))
+    return as_bytes(image + field * light * np.float32(3 + 57 * strength**1.5))
 
 
 def _low_light(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
@@ -212,7 +212,7 @@ def _over_exposure(image: np.ndarray, strength: float, rng: np.random.Generator)
 
 def _over_sharpening(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     soft = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.8, 2.5)).astype(np.float32)
-    return _bytes(image + (image - soft) * np.float32(1.0 + 7 * strength))
+    return as_bytes(image + (image - soft) * np.float32(1.0 + 7 * strength))
 
 
 def _web_video(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
@@ -260,5 +260,6 @@ def _through(suffix: str, image: np.ndarray, options: list[int]) -> np.ndarray:
     return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR))[..., ::-1].copy()
 
 
-def _bytes(values: np.ndarray) -> np.ndarray:
+def as_bytes(values: np.ndarray) -> np.ndarray:
+    """Rounded and cut off: any numbers -> uint8."""
     return values.clip(0, 255).round().astype(np.uint8)

@@ -12,10 +12,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from training.dbcnn.distortions import GRADES, Grade, exposure
-
-SIDE = 384
-"""px of a crop."""
+from faceqa.faces.alignment import CROP_SIZE
+from faceqa.measures.registry import TOLD_BY_NETWORK
+from training.dbcnn.distortions import GRADES, Grade, as_bytes, exposure
 
 LOWEST_RATIO = 170 / 1080
 """Of a picture's detail to its size in the strongest grade of `resolution`."""
@@ -23,13 +22,9 @@ LOWEST_RATIO = 170 / 1080
 _KNOWN = {grade.name: grade for grade in GRADES}
 
 
-def _bytes(values: np.ndarray) -> np.ndarray:
-    return values.clip(0, 255).round().astype(np.uint8)
-
-
 def _white(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     """Alike on all levels and channels."""
-    return _bytes(image + rng.standard_normal(image.shape, np.float32) * np.float32(2 + 45 * strength**1.5))
+    return as_bytes(image + rng.standard_normal(image.shape, np.float32) * np.float32(2 + 45 * strength**1.5))
 
 
 def _chroma(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
@@ -37,7 +32,7 @@ def _chroma(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.
     grain = rng.standard_normal((*image.shape[:2], 1), np.float32)
     blotches = cv2.GaussianBlur(rng.standard_normal(image.shape, np.float32), (0, 0), rng.uniform(1, 2.5))
     blotches = blotches / blotches.std()
-    return _bytes(image + (0.6 * grain + blotches) * np.float32(3 + 40 * strength**1.5))
+    return as_bytes(image + (0.6 * grain + blotches) * np.float32(3 + 40 * strength**1.5))
 
 
 def _chroma_jpeg(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
@@ -61,7 +56,7 @@ def _h264(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.nd
     file = io.BytesIO()
     with av.open(file, "w", "mp4") as video:
         stream = video.add_stream("libx264", rate=25)
-        stream.width = stream.height = SIDE
+        stream.width = stream.height = CROP_SIZE
         stream.pix_fmt = "yuv420p"
         stream.options = {"crf": str(round(24 + 25 * strength)), "preset": "veryfast", "g": "30"}
         for shift in (2, 1, 0):
@@ -80,7 +75,7 @@ def _dark(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.nd
 def _flat(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     """Towards a grey of the picture's own brightness or another one."""
     grey = image.mean() if rng.random() < 0.5 else rng.uniform(70, 200)
-    return _bytes(grey + (0.9 - 0.78 * strength) * (image - np.float32(grey)))
+    return as_bytes(grey + (0.9 - 0.78 * strength) * (image - np.float32(grey)))
 
 
 def _side_light(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
@@ -90,7 +85,7 @@ def _side_light(image: np.ndarray, strength: float, rng: np.random.Generator) ->
     stops = (0.5 + 3.5 * strength) / (1 + np.exp(-x / rng.uniform(0.03, 0.12)))
     gain = 2.0 ** -(stops - stops.min())
     light = (image / np.float32(255)) ** np.float32(2.2) * gain[None, :, None]
-    return _bytes(255 * light ** (1 / 2.2))
+    return as_bytes(255 * light ** (1 / 2.2))
 
 
 def _pillow(image: np.ndarray, **options: Any) -> np.ndarray:
@@ -116,9 +111,6 @@ KINDS: Mapping[str, tuple[Grade, ...]] = {
     ),
 }
 """The ways of each kind, in the order in which they happen: light, lens, sensor, scaler, coder."""
-
-LEARNT = ("blur", "noise", "compression", "low_resolution")
-"""The kinds that a network tells; of the others photometry does."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +146,7 @@ COUNTS = (0.15, 0.5, 0.23, 0.12)
 def mixture(rng: np.random.Generator) -> list[Damage]:
     """Damages of different kinds, in the order of `KINDS`."""
     kinds = list(KINDS)
-    odds = np.array([2.0 if kind in LEARNT else 1.0 for kind in kinds])
+    odds = np.array([2.0 if kind in TOLD_BY_NETWORK else 1.0 for kind in kinds])
     count = int(rng.choice(len(COUNTS), p=COUNTS))
     chosen = rng.choice(kinds, count, replace=False, p=odds / odds.sum())
     return [drawn(kind, float(rng.random()), rng) for kind in kinds if kind in chosen]

@@ -14,9 +14,9 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).parents[2]))
 
-from faceqa.measures.distortions import PHOTOMETRY, lit
+from faceqa.measures.distortions import FULL_COST, PHOTOMETRY, lit
 from training.distortions.damage import KINDS, Damage
-from training.distortions.samples import FULL, GRADES
+from training.distortions.samples import GRADES
 
 FACES = 60
 QUANTILES = (5, 50, 95)
@@ -43,7 +43,7 @@ def main() -> None:
                 [[one.bright, one.burnt, 1 - one.dark / one.bright, one.stops] for one in lights if one]
             )
             told = np.percentile([PHOTOMETRY[kind](one) for one in lights if one], QUANTILES).round(2)
-            print(f"{kind} {grade}: costs {cost}, severity {cost / FULL:.2f}, told {told}")
+            print(f"{kind} {grade}: costs {cost}, severity {cost / FULL_COST:.2f}, told {told}")
             for name, column in zip(("bright", "burnt", "contrast", "stops"), rows.T, strict=True):
                 print(f"  {name:9}", np.percentile(column, QUANTILES).round(2))
 

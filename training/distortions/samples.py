@@ -17,13 +17,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import openvino
+import torch
 from tqdm import tqdm
 
 sys.path.append(str(Path(__file__).parents[2]))
 
-from faceqa import weights
+from faceqa.engines.torch import dbcnn_network
 from faceqa.faces.mask import remove_background
+from faceqa.measures.distortions import FULL_COST
+from faceqa.networks.dbcnn import SCALE
+from faceqa.networks.distortions import pooled
 from training.dbcnn.distortions import jpeg
 from training.dbcnn.series import cut
 from training.distortions.damage import KINDS, Damage, mixture, ratio
@@ -33,57 +36,27 @@ GRADES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 COST_FACES = 32
 
-FULL = 40.0
-"""DBCNN points that a damage of severity 1 costs a sharp face."""
-
-EACH = 6
+EACH = 4
 """Samples of a face."""
-
-SYNTHETIC = "__module.net.features2"
-AUTHENTIC = "__module.net.features1/aten::relu/Relu"
-WEIGHT = "__module.net/aten::div/Divide_1"
-"""Names of layers of DB-CNN in weights/iqa.xml: of the branch for synthetic distortions the last; of the
-other one the last; and the weight of each position."""
 
 BATCH = 64
 
 
 class Features:
-    """DB-CNN as it ships, with what its score comes from."""
+    """DB-CNN, with what its score comes from."""
 
     def __init__(self) -> None:
-        core = openvino.Core()
-        files = (weights.fetch(weights.find("iqa", "open", form)) for form in ("openvino", "openvino-bin"))
-        model = core.read_model(*files)
-        layers = {layer.get_friendly_name(): layer for layer in model.get_ordered_ops()}
-        last = [name for name in layers if name.startswith(SYNTHETIC)][-1]
-        model.add_outputs([layers[name].output(0) for name in (last, AUTHENTIC, WEIGHT)])
-        model.reshape([1, 384, 384, 3])
-        self._network = openvino.AsyncInferQueue(
-            core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT"})
-        )
-        self._found: dict[int, tuple[float, np.ndarray]] = {}
-        self._network.set_callback(self._keep)
+        self._net = dbcnn_network().net.eval()
 
+    @torch.inference_mode()
     def __call__(self, images: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """RGB uint8 (N, 384, 384, 3) -> DBCNN (N,) and pooled features float32 (N, D)."""
-        self._found.clear()
-        for number, image in enumerate(images):
-            self._network.start_async([image[None]], number)
-        self._network.wait_all()
-        found = [self._found[number] for number in range(len(images))]
-        return np.array([score for score, _ in found]), np.stack([pooled for _, pooled in found])
-
-    def _keep(self, request: openvino.InferRequest, number: int) -> None:
-        score, synthetic, authentic, weight = (np.array(request.get_output_tensor(i).data) for i in range(4))
-        self._found[number] = float(score[0]), pooled(synthetic[0], authentic[0], weight[0])
-
-
-def pooled(synthetic: np.ndarray, authentic: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """As `networks.distortions.pooled`: (128, h, w), (256, h, w), (1, h, w), which sums to 1 -> (512,)."""
-    mean = (synthetic * weight).sum((1, 2))
-    spread = np.sqrt((np.square(synthetic - mean[:, None, None]) * weight).sum((1, 2)) + 1e-8)
-    return np.concatenate([mean, spread, (authentic * weight).sum((1, 2))])
+        scores, features = [], []
+        for image in images:
+            maps = self._net.features(torch.from_numpy(image)[None].permute(0, 3, 1, 2).float() / 255)
+            scores.append(SCALE * float(self._net.score(*maps)[0]))
+            features.append(pooled(*maps)[0].numpy())
+        return np.array(scores), np.stack(features)
 
 
 def main() -> None:
@@ -172,7 +145,7 @@ def targets(damages: Sequence[tuple[str, str, float]], costs: dict[str, list[flo
     left = min((ratio(strength) for kind, _, strength in damages if kind == "low_resolution"), default=1.0)
     for kind, way, strength in damages:
         cost = float(np.interp(strength, GRADES, costs[way]))
-        severity = min(1.0, cost / FULL)
+        severity = min(1.0, cost / FULL_COST)
         found[kind] = severity * left if kind == "noise" else severity
         if kind in ("blur", "low_resolution"):
             found["detail"] = min(found["detail"], ratio(float(np.interp(cost, costs["resolution"], GRADES))))
