@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from faceqa.cli import options as shared
 from faceqa.cli.summary import show_summary
 from faceqa.cli.terminal import Screen
-from faceqa.errors import TableError
+from faceqa.errors import CurationError, TableError
+from faceqa.reading.remote import is_address
 
 if TYPE_CHECKING:
     from faceqa.curation.selection import Summary
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 TABLE = "scores.csv"
 """The table of a run; another one in its folder is a table alone."""
+
+REPORT = "report.html"
 
 PARQUET = ".parquet"
 
@@ -36,10 +39,9 @@ def add(commands: shared.Commands) -> None:
     )
     parser.add_argument(
         "table",
-        type=Path,
         metavar="TABLE",
-        help="the folder of a curate run or its scores.csv; or another table made of it, CSV or Parquet; or "
-        "a folder of such tables, which are judged as one",
+        help="the folder of a curate run or its scores.csv, by path or by address (s3://, gs://); or another "
+        "table made of it, CSV or Parquet; or a folder of such tables, which are judged as one",
     )
     shared.add_output(parser)
     shared.add_policy(parser)
@@ -51,16 +53,38 @@ def add(commands: shared.Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry the command out."""
-    from faceqa.curation.run import Run, holds_run
+    from faceqa.curation.run import holds_run
 
-    selection, path = shared.selection(options), options.table
+    if is_address(options.table):
+        return _rejudge_there(options)
+    path = Path(options.table)
     folder = path if path.is_dir() else path.parent
     if (path.is_dir() or path.name == TABLE) and holds_run(folder):
-        summary = Run.found(folder).publish(selection, options.export, options.language)
-        return show_summary(Screen(), summary, folder / "report.html")
+        return show_summary(Screen(), _rejudge_run(folder, options), folder / REPORT)
     if options.export:
         raise TableError("bad_table", f"{path} is not the table of a run in its folder. Leave --export out.")
-    return show_summary(Screen(), _rejudge_tables(_tables(path), selection), path)
+    return show_summary(Screen(), _rejudge_tables(_tables(path), shared.selection(options)), path)
+
+
+def _rejudge_there(options: argparse.Namespace) -> int:
+    """Judge a run at an address again; what follows is brought up to date there."""
+    from faceqa.curation.workplace import Workplace, is_run
+
+    address = options.table.removesuffix(f"/{TABLE}").rstrip("/")
+    if not is_run(address):
+        raise CurationError(
+            "other_run", f"{address} holds no run of faceqa. A table without its run must be on this machine."
+        )
+    with Workplace(address) as place:
+        summary = _rejudge_run(place.folder, options)
+        place.finish()
+    return show_summary(Screen(), summary, f"{address}/{REPORT}")
+
+
+def _rejudge_run(folder: Path, options: argparse.Namespace) -> Summary:
+    from faceqa.curation.run import Run
+
+    return Run.found(folder).publish(shared.selection(options), options.export, options.language)
 
 
 def _tables(path: Path) -> list[Path]:

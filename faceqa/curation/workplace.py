@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from faceqa.curation.clips import CLIPS
 from faceqa.curation.journal import JOURNAL
 from faceqa.errors import CurationError, RemoteError
 from faceqa.reading.remote import ask, is_address
@@ -34,7 +35,7 @@ SECONDS = 30.0
 AT_ONCE = 8
 """Files that are sent together."""
 
-SORTED = ("kept", "rejected")
+SORTED = ("kept", "rejected", CLIPS)
 """Folders that are replaced as a whole."""
 
 
@@ -100,7 +101,7 @@ class Workplace:
 
     def _fetch(self, address: str) -> None:
         there = ask(address, _files)
-        if there and JOURNAL not in there and not any(name.startswith(f"{PARTS}/") for name in there):
+        if there and not _is_run(there):
             raise CurationError("bad_output", f"{address} holds other files. Choose a new folder.")
         wanted = (name for name in there if name.split("/")[0] not in (*SORTED, PARTS))
         for name in wanted:
@@ -136,6 +137,19 @@ class Workplace:
     def _send(self, address: str, path: Path) -> None:
         name = path.relative_to(self.folder).as_posix()
         ask(f"{address}/{name}", lambda files, place: files.put_file(str(path), place))
+
+
+def is_run(address: str) -> bool:
+    """Whether a run lies at an address.
+
+    Raises:
+        RemoteError: when the address cannot be reached.
+    """
+    return _is_run(ask(address, _files))
+
+
+def _is_run(names: Iterable[str]) -> bool:
+    return any(name == JOURNAL or name.startswith(f"{PARTS}/") for name in names)
 
 
 def _files(files: AbstractFileSystem, folder: str) -> list[str]:

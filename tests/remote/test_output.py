@@ -1,6 +1,7 @@
 """Runs whose folder lies at an address."""
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -8,7 +9,7 @@ import fsspec
 import pytest
 from conftest import EXAMPLES
 
-from faceqa import CurationError, RemoteError, curate
+from faceqa import CurationError, RemoteError, cli, curate
 from faceqa.curation import workplace
 from faceqa.curation.journal import JOURNAL
 from faceqa.reading import image, remote
@@ -29,11 +30,17 @@ def album(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def local(album, scorer, tmp_path_factory) -> bytes:
-    """The table of a run with a folder."""
+def finished(album, scorer, tmp_path_factory) -> Path:
+    """A run with a folder."""
     out = tmp_path_factory.mktemp("local")
-    curate([album], out, scorer=scorer)
-    return (out / "scores.csv").read_bytes()
+    curate([album], out, scorer=scorer, export="copy")
+    return out
+
+
+@pytest.fixture(scope="module")
+def local(finished) -> bytes:
+    """The table of it."""
+    return (finished / "scores.csv").read_bytes()
 
 
 @pytest.fixture
@@ -134,3 +141,45 @@ def test_a_bucket_that_is_not_there_is_said(album, bucket, scorer):
     with pytest.raises(RemoteError, match="no file or folder s3://nobody/run") as caught:
         curate([album], "s3://nobody/run", scorer=scorer)
     assert caught.value.code == "not_found"
+
+
+@pytest.mark.parametrize("name", ["run", "run/", "run/scores.csv"])
+def test_a_run_at_an_address_is_judged_again_there(
+    finished, bucket, stored, tmp_path, monkeypatch, capsys, name
+):
+    names, content = stored
+    here = shutil.copytree(finished, tmp_path / "here")
+    fsspec.filesystem("s3").put(f"{finished}/", "results/run/", recursive=True)
+    before, journal = names(), content(f"run/{JOURNAL}")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for folder in (str(here), f"{bucket}/{name}"):
+        assert cli.main(["rejudge", folder, "--cafi-threshold", "100", "--export", "copy"]) == 1
+    assert "written: s3://results/run/report.html" in capsys.readouterr().out
+    assert content("run/scores.csv") == (here / "scores.csv").read_bytes()
+    assert json.loads(content("run/summary.json"))["accepted"] == 0
+    assert not any(one.startswith("run/kept/") for one in names()), "the sorted files follow"
+    assert {one.replace("/kept/", "/rejected/") for one in before} == names()
+    assert content(f"run/{JOURNAL}") == journal and list(tmp_path.iterdir()) == [here]
+
+
+def test_an_unfinished_run_is_judged_again_and_then_goes_on(album, finished, local, bucket, stored, scorer):
+    begun = b"".join((finished / JOURNAL).read_bytes().splitlines(keepends=True)[:2])
+    fsspec.filesystem("s3").pipe(f"results/run/{JOURNAL}.parts/{0:015}", begun)
+    assert cli.main(["rejudge", f"{bucket}/run"]) in (0, 1)
+    assert 0 < stored[1]("run/scores.csv").count(b"\n") - 1 < IMAGES
+    again: list[int] = []
+    curate([album], f"{bucket}/run", scorer=scorer, progress=again.append)
+    assert 0 < again[0] < IMAGES and stored[1]("run/scores.csv") == local
+
+
+@pytest.mark.parametrize("place", ["", "/nothing", "/mine", "/mine/scores.csv"])
+def test_an_address_without_a_run_is_refused(bucket, stored, capsys, place):
+    fsspec.filesystem("s3").pipe("results/mine/scores.csv", b"mine")
+    assert cli.main(["rejudge", f"{bucket}{place}"]) == 2
+    assert "holds no run of faceqa" in capsys.readouterr().err
+    assert stored[0]() == {"mine/scores.csv"}
+
+
+def test_a_bucket_to_judge_again_that_is_not_there_is_said(line, capsys):
+    assert cli.main(["rejudge", "s3://nobody/run"]) == 2
+    assert "There is no file or folder s3://nobody/run" in capsys.readouterr().err
