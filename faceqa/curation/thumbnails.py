@@ -1,10 +1,11 @@
-"""Small pictures of the faces of a run, made once and kept beside its journal."""
+"""Small pictures of the faces of a run, and of images without one, made once and kept beside its journal."""
 
 from __future__ import annotations
 
 import base64
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,12 +15,15 @@ import numpy as np
 from faceqa.curation.export import face_crops, images_again
 from faceqa.curation.settings import Settings
 from faceqa.curation.table import Row
+from faceqa.errors import ImageError
+from faceqa.reading import image
+from faceqa.reading.image import NamedImage
 
 THUMBNAILS = "thumbnails.zip"
 """The file in the output folder; it can be deleted, and is made again where the images can still be read."""
 
 SIDE = 128
-"""px."""
+"""px of a picture's longer side."""
 
 QUALITIES = (75, 60, 45, 30, 15, 5)
 """Of the WebP pictures: the first one that makes a picture small enough is taken, or else the last."""
@@ -32,14 +36,14 @@ Key = tuple[str, int]
 
 
 def thumbnails(settings: Settings, out: Path, rows: Iterable[Row]) -> Mapping[Key, bytes]:
-    """WebP pictures, `SIDE` px wide, of the faces of these rows; those that are known or still can be read.
+    """WebP pictures of these rows; those that are known or whose image still can be read.
 
     Args:
         settings: Of the run.
         out: Its folder.
-        rows: Which faces; rows without a face have no picture.
+        rows: Which faces; of a row without a face the whole image is shown, and of an error nothing.
     """
-    faces = {key(row): row for row in rows if row.box is not None}
+    faces = {key(row): row for row in rows if row.verdict != "error"}
     members = {one: _member(one) for one in faces}
     if not faces:
         return {}
@@ -48,8 +52,8 @@ def thumbnails(settings: Settings, out: Path, rows: Iterable[Row]) -> Mapping[Ke
         missing = [row for one, row in faces.items() if members[one] not in known]
         if missing:
             for again, of_image in images_again(settings, out, missing):
-                for row, crop in face_crops(again, of_image):
-                    archive.writestr(zipfile.ZipInfo(members[key(row)]), picture(crop))
+                for row, seen in _seen(again, of_image):
+                    archive.writestr(zipfile.ZipInfo(members[key(row)]), picture(seen))
                     known.add(members[key(row)])
         return {one: archive.read(member) for one, member in members.items() if member in known}
 
@@ -59,12 +63,22 @@ def key(row: Row) -> Key:
     return row.image, row.face_index or 0
 
 
-def picture(crop: np.ndarray) -> bytes:
-    """A face crop, RGB uint8 (S, S, 3), as a WebP picture of at most `MOST_BYTES`.
+def _seen(again: NamedImage, rows: list[Row]) -> Iterator[tuple[Row, np.ndarray]]:
+    """The faces of an image that is read again, or the whole image where it shows none."""
+    yield from face_crops(again, rows)
+    if rows[0].box is None and not isinstance(again.source, ImageError):
+        with suppress(ImageError):
+            yield rows[0], image.load(again.source)
+
+
+def picture(seen: np.ndarray) -> bytes:
+    """A face crop or an image, RGB uint8 (H, W, 3), as a WebP picture of at most `MOST_BYTES`.
 
     Only a picture of pure noise may take more.
     """
-    small = cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    height, width = seen.shape[:2]
+    size = [max(1, round(SIDE * side / max(height, width))) for side in (width, height)]
+    small = cv2.resize(seen, size, interpolation=cv2.INTER_AREA)
     bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
     for quality in QUALITIES:
         made = cv2.imencode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, quality])[1].tobytes()

@@ -342,6 +342,22 @@ def test_a_picture_is_small_even_of_a_noisy_face(hopper):
         assert image.load(made, min_side=SIDE).shape == (SIDE, SIDE, 3)
 
 
+def test_an_image_without_a_face_has_a_picture_of_itself(tmp_path, photo):
+    """Beside it an image that is gone, and one that is an error."""
+    rows = [replace(faceless("tree.jpg"), image=photo("a.jpg").image), faceless("gone.jpg")]
+    halves = np.full((150, 450, 3), 40, np.uint8)
+    halves[:, 225:] = 220
+    cv2.imwrite(rows[0].image, halves)
+    out = tmp_path / "out"
+    out.mkdir()
+    error = replace(photo("bb.jpg"), verdict="error", box=None, scores={})
+    made = thumbnails(Settings((str(tmp_path),)), out, [*rows, error])
+    assert list(made) == [(rows[0].image, 0)]
+    seen = cv2.imdecode(np.frombuffer(made[rows[0].image, 0], np.uint8), cv2.IMREAD_COLOR)
+    assert seen.shape == (round(SIDE / 3), SIDE, 3), "whole, and no larger"
+    assert seen[:, :50].mean() < 60 and seen[:, -50:].mean() > 200
+
+
 def test_pictures_are_made_once_and_again_where_their_file_is_broken(tmp_path, photo):
     row, settings = photo("a.jpg"), Settings((str(tmp_path / "a.jpg"),))
     out = tmp_path / "out"

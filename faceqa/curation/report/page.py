@@ -206,7 +206,7 @@ def render(
 
 def _entries(rows: Iterable[Row], pictures: Mapping[Key, bytes]) -> Iterator[Entry]:
     for row in rows:
-        picture = pictures.get(key(row)) if row.box is not None else None
+        picture = pictures.get(key(row))
         numbered = row.face_index is not None and row.faces_found > 1
         yield Entry(
             row.image,

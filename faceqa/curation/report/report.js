@@ -107,7 +107,7 @@
 
   function picture(face) {
     const seen = face.picture
-      ? element("img", {src: face.picture, alt: say("alt", {name: face.image})})
+      ? element("img", {src: face.picture, alt: face.faces ? say("alt", {name: face.image}) : face.image})
       : element("span", {}, say("no_picture"));
     return element("span", {class: "picture"}, seen);
   }
