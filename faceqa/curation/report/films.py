@@ -1,13 +1,19 @@
-"""The videos of a run and their segments, as the report draws them: a line of time with pictures."""
+"""The videos of a run and their segments, as report and demo draw them: a line of time with pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from importlib.resources import files
+from typing import Any, NamedTuple
 
+from faceqa.curation.report.template import template
+from faceqa.curation.report.wording import PAGE_WORDS
 from faceqa.curation.segments import Segment
 from faceqa.curation.table import Row
 from faceqa.curation.thumbnails import Key, data_url, key
+from faceqa.languages import Language
+
+STYLE = files(__package__).joinpath("films.css").read_text(encoding="utf-8")
 
 MOST_SEGMENTS = 300
 """On the page, with their pictures; `segments.csv` tells all."""
@@ -75,6 +81,15 @@ class Films:
             seconds = self._seconds[video]
             if segments or not self._segments:
                 yield Film(video, seconds, [_shown(segment, seconds, pictures) for segment in segments])
+
+
+def drawn(films: Iterable[Film], language: Language) -> str:
+    """The videos as HTML in one language, as the report draws them; `STYLE` belongs to it."""
+
+    def tell(name: str, **blanks: Any) -> str:
+        return PAGE_WORDS[name].in_language(language).format(**blanks)
+
+    return template("films.html.jinja").render(films=films, tell=tell)
 
 
 def _shown(segment: Segment, seconds: float, pictures: Mapping[Key, bytes]) -> Shown:

@@ -10,13 +10,13 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from faceqa import weights
-from faceqa.curation.report import figures
+from faceqa.curation.report import figures, films
 from faceqa.curation.report.figures import Collecting, Steps
 from faceqa.curation.report.films import Films
+from faceqa.curation.report.template import template
 from faceqa.curation.report.wording import FIGURE_WORDS, PAGE_WORDS, ROLES
 from faceqa.curation.selection import NOT_AMONG_BEST, Levelled, Summary
 from faceqa.curation.settings import Settings
@@ -35,9 +35,8 @@ MOST_SHOWN = 10_000
 MOST_SOURCES = 3
 """Named in the page's heading."""
 
-_SCRIPT, _STYLE, _TEMPLATE = (
-    files(__package__).joinpath(name).read_text(encoding="utf-8")
-    for name in ("report.js", "report.css", "report.html.jinja")
+_SCRIPT, _STYLE = (
+    files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("report.js", "report.css")
 )
 
 
@@ -149,7 +148,7 @@ def render(
     shown: Sequence[Row],
     pictures: Mapping[Key, bytes],
     collected: Collecting,
-    films: Films,
+    videos: Films,
     day: date,
     language: Language,
 ) -> Iterator[str]:
@@ -161,20 +160,17 @@ def render(
         shown: The rows that the page shows, at most `MOST_SHOWN`.
         pictures: Of their faces; one that is missing is shown by its name only.
         collected: All rows, as figures.
-        films: The videos among the rows.
+        videos: The videos among the rows.
         day: Of the run.
         language: In which the page opens.
 
     Yields:
         Pieces of an HTML document without any reference to another file.
     """
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    script, style = figures.SCRIPT + _SCRIPT, figures.STYLE + _STYLE
+    script, style = figures.SCRIPT + _SCRIPT, figures.STYLE + films.STYLE + _STYLE
     policy = summary.selection.policy
     paths = settings.told()["paths"]
-    return environment.from_string(_TEMPLATE).generate(
+    return template("report.html.jinja").generate(
         language=language,
         languages=LANGUAGES,
         words=PAGE_WORDS,
@@ -197,8 +193,8 @@ def render(
         limits=[*_limits(summary), *_minimums(policy)],
         run=_run(settings, summary, day),
         shown=len(shown),
-        films=list(films.shown(pictures)),
-        films_left_out=films.left_out,
+        films=list(videos.shown(pictures)),
+        films_left_out=videos.left_out,
         data=_data(summary, collected, language),
         entries=_entries(shown, pictures),
     )
