@@ -9,22 +9,31 @@ The groups are those of leader clustering (Hartigan, 1975): the faces come in th
 best first; each joins the most similar leader that is similar enough, or else becomes a leader itself. So the
 groups do not depend on the order of the images, on the policy or on chance.
 
-Leaders are searched with faiss: one after the other while they are few, and in the nearest cells of an
-inverted file where they are many.
+Leaders are searched with faiss: one after the other where the faces are few; of many, by their main
+components and in the nearest cells of an inverted file.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from zipfile import BadZipFile
 
 import faiss
 import numpy as np
 
-from faceqa.curation.table import SHORTEST, Row
+from faceqa.curation import journal
+from faceqa.curation.table import SHORTEST, Row, whole
 from faceqa.verdict.judge import cafi
 from faceqa.verdict.policy import Policy
+
+GROUPS = "groups.npz"
+"""The file of a run that holds its groups; it can be deleted, and is made again."""
 
 SIMILAR = 0.97
 """Similarity from which on two faces count as one picture (benchmarks/duplicates.py)."""
@@ -41,14 +50,40 @@ AT_ONCE = 1024
 MOST_EXACT = 50_000
 """Faces up to which every leader is compared; of more those in the nearest cells."""
 
+COMPONENTS = 64
+"""Main components of many vectors that the nearest leaders are searched by. Reduced vectors lie no farther
+apart than whole ones, so what is nearly the same stays near."""
+
+CANDIDATES = 4
+"""Leaders that are nearest by these; of them the whole vectors are compared."""
+
+AXES_TRAINED_ON = 20_000
+"""Vectors that the main components are learnt from."""
+
 CELLS_PER_ROOT = 4
 """Cells of the inverted file over the square root of the number of faces, as faiss recommends."""
 
-CELLS_SEARCHED = 16
+CELLS_SEARCHED = 32
 """Near-duplicates lie in the same cell or in one beside it; a test plants some."""
 
-TRAINED_ON = 64
-"""Vectors a cell that the cells are learnt from."""
+TRAINED_ON = 39
+"""Vectors a cell that the cells are learnt from: the fewest that faiss asks for."""
+
+
+def groups_of_run(out: Path) -> np.ndarray:
+    """The group of each row of a run, as `find_groups` says; found once, as no policy moves them.
+
+    Args:
+        out: Its folder.
+    """
+    extent = f"{version('faceqa')} {journal.extent(out)}"
+    with suppress(OSError, ValueError, KeyError, BadZipFile), np.load(out / GROUPS) as known:
+        if known["extent"] == extent:
+            return np.asarray(known["groups"])
+    groups = find_groups(journal.read_rows(out))
+    with whole(out / GROUPS) as scratch, scratch.open("wb") as file:
+        np.savez(file, extent=extent, groups=groups)
+    return groups
 
 
 def find_groups(rows: Iterable[Row]) -> np.ndarray:
@@ -61,21 +96,23 @@ def find_groups(rows: Iterable[Row]) -> np.ndarray:
         ASCII (N,): a group of two faces and more is called after its leader, `LABEL` hexadecimal digits that
         are another group's in no other run; empty is alone.
     """
-    numbers, vectors, ranks = [], [], []
+    numbers, ranks = array("q"), []
+    packed = bytearray()
     count = 0
     for count, row in enumerate(rows, 1):
         if row.embedding is not None and row.descriptor is not None and row.measures is not None:
             numbers.append(count - 1)
-            vectors.append(vector(row.embedding, row.descriptor))
+            packed += vector(row.embedding, row.descriptor).tobytes()
             ranks.append((-cafi(row.measures, Policy()), row.image, row.face_index or 0))
     found = np.zeros(count, f"S{LABEL}")
     if not numbers:
         return found
+    vectors = np.frombuffer(packed, np.float16).reshape(len(numbers), -1)
     order = np.array(sorted(range(len(ranks)), key=ranks.__getitem__))
-    leaders = order[find_leaders(np.stack(vectors)[order])]
+    leaders = find_leaders(vectors, order=order)
     several, sizes = np.unique(leaders, return_counts=True)
     labels = {leader: _label(*ranks[leader][1:]) for leader in several[sizes > 1].tolist()}
-    found[np.array(numbers)[order]] = [labels.get(leader, b"") for leader in leaders.tolist()]
+    found[np.array(numbers)] = [labels.get(leader, b"") for leader in leaders.tolist()]
     return found
 
 
@@ -97,29 +134,30 @@ def vector(embedding: np.ndarray, descriptor: np.ndarray) -> np.ndarray:
     return np.concatenate(parts).astype(np.float16)
 
 
-def find_leaders(vectors: np.ndarray, similar: float = SIMILAR) -> np.ndarray:
+def find_leaders(
+    vectors: np.ndarray, similar: float = SIMILAR, order: np.ndarray | None = None
+) -> np.ndarray:
     """The place of the leader of each vector.
 
     Args:
-        vectors: Unit vectors (N, K), the best first.
+        vectors: Unit vectors (N, K).
         similar: Cosine from which on a vector joins a leader.
+        order: Their places, the best first; by default they come in that order.
 
     Returns:
         int64 (N,); a leader is its own.
     """
-    index = _index(vectors)
-    leaders = np.arange(len(vectors))
-    places = np.zeros(0, np.int64)
+    order = np.arange(len(vectors)) if order is None else order
+    found = np.empty(len(vectors), np.int64)
+    leaders = _Leaders(vectors)
     for start in range(0, len(vectors), AT_ONCE):
-        block = vectors[start : start + AT_ONCE].astype(np.float32)
-        best, nearest = index.search(block, 1)
-        similarity, leader = best[:, 0], np.where(nearest[:, 0] < 0, -1, nearest[:, 0])
-        similarity[leader < 0] = -1
-        new = _join(block, similarity, leader, len(places), similar)
-        places = np.append(places, start + new)
-        leaders[start : start + len(block)] = places[leader]
-        index.add(block[new])
-    return leaders
+        places = order[start : start + AT_ONCE]
+        block = vectors[places].astype(np.float32)
+        similarity, leader = leaders.nearest(block)
+        new = _join(block, similarity, leader, leaders.count, similar)
+        leaders.add(places[new])
+        found[places] = leaders.places[leader]
+    return found
 
 
 def _join(
@@ -151,23 +189,68 @@ def _join(
     return np.array(new, np.int64)
 
 
-def _index(vectors: np.ndarray) -> faiss.Index:
-    """An empty index of inner products for so many vectors."""
+class _Leaders:
+    """The leaders so far.
+
+    Attributes:
+        places: Of the leaders among the vectors (N,), as far as `count`.
+        count: How many leaders there are.
+    """
+
+    def __init__(self, vectors: np.ndarray) -> None:
+        self.places = np.zeros(len(vectors), np.int64)
+        self.count = 0
+        self._vectors = vectors
+        self._axes: faiss.PCAMatrix | None = None
+        if len(vectors) <= MOST_EXACT:
+            self._index = faiss.IndexFlatL2(vectors.shape[1])
+        else:
+            self._axes, self._index = _cells(vectors)
+
+    def add(self, places: np.ndarray) -> None:
+        """Let vectors become leaders; their numbers go on from `count`."""
+        self.places[self.count : self.count + len(places)] = places
+        self.count += len(places)
+        self._index.add(self._reduced(self._vectors[places].astype(np.float32)))
+
+    def nearest(self, block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Cosine and number of the leader that is most similar to each vector.
+
+        Args:
+            block: float32 (B, K).
+
+        Returns:
+            float32 (B,) and int64 (B,); -1 and -1 where none was found.
+        """
+        _, numbers = self._index.search(self._reduced(block), CANDIDATES)
+        candidates = self._vectors[self.places[numbers]].astype(np.float32)
+        cosines = np.where(numbers < 0, -1, np.einsum("bk,bnk->bn", block, candidates))
+        best = np.arange(len(block)), cosines.argmax(axis=1)
+        return cosines[best].astype(np.float32), numbers[best]
+
+    def _reduced(self, block: np.ndarray) -> np.ndarray:
+        return block if self._axes is None else np.asarray(self._axes.apply(block))
+
+
+def _cells(vectors: np.ndarray) -> tuple[faiss.PCAMatrix, faiss.Index]:
+    """The main components of many vectors, and an empty inverted file of what is reduced to them."""
     count, length = vectors.shape
-    if count <= MOST_EXACT:
-        return faiss.IndexFlatIP(length)
     cells = round(CELLS_PER_ROOT * count**0.5)
+    sample = vectors[:: max(1, count // (cells * TRAINED_ON))]
+    axes = faiss.PCAMatrix(length, min(length, COMPONENTS))
+    axes.train(sample[:: max(1, len(sample) // AXES_TRAINED_ON)].astype(np.float32))
     index = faiss.IndexIVFScalarQuantizer(
-        faiss.IndexFlatIP(length),
-        length,
+        faiss.IndexFlatL2(axes.d_out),
+        axes.d_out,
         cells,
         faiss.ScalarQuantizer.QT_fp16,
-        faiss.METRIC_INNER_PRODUCT,
+        faiss.METRIC_L2,
+        False,  # the vectors themselves, not what is left of them beside their cell's middle
     )
     index.nprobe = CELLS_SEARCHED
-    step = max(1, count // (cells * TRAINED_ON))
-    index.train(vectors[::step].astype(np.float32))
-    return index
+    blocks = (sample[start : start + AT_ONCE] for start in range(0, len(sample), AT_ONCE))
+    index.train(np.concatenate([axes.apply(block.astype(np.float32)) for block in blocks]))
+    return axes, index
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -143,6 +144,13 @@ def read_rows(out: Path) -> Iterator[Row]:
             vectors = {name: known for name in VECTORS if (known := row.others.get(name)) is not None}
             found: Any = {name: np.frombuffer(known, np.float16) for name, known in vectors.items()}
             yield replace(row, **found, others={})
+
+
+def extent(out: Path) -> str:
+    """How much a run holds so far; other text where rows were added."""
+    files = [out / JOURNAL, *sorted((out / SHARDS).glob("*.parquet"))]
+    sizes = " ".join(f"{path.name}:{path.stat().st_size}" for path in files)
+    return sha256(sizes.encode()).hexdigest()
 
 
 def shard(out: Path, number: int) -> Path:

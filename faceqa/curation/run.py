@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from faceqa.curation import table
 from faceqa.curation.clips import cut_clips
-from faceqa.curation.duplicates import find_groups, with_groups
+from faceqa.curation.duplicates import groups_of_run, with_groups
 from faceqa.curation.export import Export, sort_files
 from faceqa.curation.journal import JOURNAL, read_rows, read_settings
 from faceqa.curation.levelling import LEVELLING, Levelling, fit_rows
@@ -166,7 +166,7 @@ class Run:
 
     def _measured(self) -> Callable[[], Iterator[Row]]:
         """Gives the rows of the journal, from the first on, with what only all of them together tell."""
-        groups = find_groups(read_rows(self.out))
+        groups = groups_of_run(self.out)
         path = self.out / LEVELLING
         levelling = Levelling.read(path) if path.is_file() else None
 

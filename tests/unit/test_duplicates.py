@@ -70,7 +70,6 @@ def test_leaders_are_those_of_the_book(monkeypatch, at_once, similar):
 
 def test_many_leaders_are_searched_in_cells_and_hardly_a_copy_is_missed(monkeypatch):
     monkeypatch.setattr(duplicates, "MOST_EXACT", 100)
-    monkeypatch.setattr(duplicates, "CELLS_SEARCHED", 8)
     vectors = copies(1500, 4)
     found = find_leaders(vectors)
     right = np.arange(len(vectors)) // 4 * 4

@@ -1,14 +1,23 @@
 """Tables that are judged again: CSV, Parquet, and many files as one."""
 
+import gc
+import itertools
 import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow
 import pytest
 from pyarrow import parquet
 
 from faceqa import cli
+from faceqa.curation import duplicates
+from faceqa.curation.journal import SHARDS, VECTORS, Journal
+from faceqa.curation.runners.ray import write_shard
+from faceqa.curation.selection import Summing
+from faceqa.curation.settings import Settings
 from faceqa.curation.table import NAMES, Row, own_schema, parquet_writer, read_csv, read_parquet, write_csv
 from faceqa.measures.registry import COMPONENTS
 
@@ -78,6 +87,74 @@ def test_tables_are_not_in_memory_as_a_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(Row, "from_cells", counted)
     assert cli.main(["rejudge", str(tmp_path), "--cafi-threshold", "60"]) == 0
     assert alive >= 2 * MANY and most < 10
+
+
+def sharded(out: Path, rows: int, shards: int) -> Path:
+    """A run of so many faces in files of rows, as many machines leave it; each second one is a copy."""
+    with Journal(out, Settings(("photos",))) as record:
+        record.begin()
+    (out / SHARDS).mkdir()
+    rng = np.random.default_rng(0)
+    of_shard = rows // shards
+    for number in range(shards):
+        vectors = np.repeat(rng.normal(size=(of_shard // 2, 2, 64)), 2, axis=0).astype(np.float16)
+        faces = [
+            replace(
+                face(number * of_shard + place),
+                others={name: pair[at].tobytes() for at, name in enumerate(VECTORS)},
+            )
+            for place, pair in enumerate(vectors)
+        ]
+        write_shard(out, number, faces, of_shard)
+    return out
+
+
+def test_a_run_in_shards_is_not_in_memory_as_a_whole(tmp_path, monkeypatch):
+    out = sharded(tmp_path / "out", 3000, 3)
+    most = {"groups": 0, "tables": 0}
+
+    def counted(where: str, function: Callable) -> Callable:
+        calls = itertools.count(1)
+
+        def told(*known):
+            if next(calls) % 250 == 0:
+                alive = sum(type(one) is Row for one in gc.get_objects())
+                most[where] = max(most[where], alive)
+            return function(*known)
+
+        return told
+
+    monkeypatch.setattr(duplicates, "vector", counted("groups", duplicates.vector))
+    monkeypatch.setattr(Summing, "add", counted("tables", Summing.add))
+    before = sum(type(one) is Row for one in gc.get_objects())
+    assert cli.main(["rejudge", str(out), "--cafi-threshold", "0", "--unique"]) == 0
+    assert all(0 < alive - before < 10 for alive in most.values())
+    rows = list(read_parquet(out / "scores.parquet"))
+    assert [row.image for row in rows] == [face(number).image for number in range(3000)]
+    assert sum(row.verdict == "accept" for row in rows) == 1500
+    assert sum(row.reasons == ("duplicate",) for row in rows) == 1500
+
+
+def test_the_groups_of_a_run_are_found_once_and_again_after_more_rows(tmp_path, monkeypatch):
+    out = sharded(tmp_path / "out", 40, 2)
+    found = []
+    monkeypatch.setattr(
+        duplicates, "find_groups", lambda rows, of=duplicates.find_groups: found.append(1) or of(rows)
+    )
+    last = out / SHARDS / "00000001.parquet"
+    content = last.read_bytes()
+    last.unlink()
+    kept = []
+    for threshold in ("40", "70"):
+        cli.main(["rejudge", str(out), "--cafi-threshold", threshold])
+        kept.append([row.group for row in read_csv(out / "scores.csv")])
+    assert kept[0] == kept[1] and len(set(kept[0])) == 10 and len(found) == 1
+    last.write_bytes(content)
+    cli.main(["rejudge", str(out)])
+    assert len({row.group for row in read_csv(out / "scores.csv")}) == 20 and len(found) == 2
+    (out / duplicates.GROUPS).write_bytes(b"cut off")
+    cli.main(["rejudge", str(out)])
+    assert len({row.group for row in read_csv(out / "scores.csv")}) == 20 and len(found) == 3
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 and no more", None])
