@@ -34,7 +34,7 @@ from demo.visits import Visits
 from demo.wording import DEFAULT, page_translations, say, say_html, text
 from demo.zerogpu import IS_HERE as ON_ZEROGPU
 from faceqa import Scorer
-from faceqa.curation.report import figures
+from faceqa.curation.report import figures, films
 from faceqa.languages import Language
 
 MAX_WAITING = 32
@@ -169,7 +169,7 @@ def launch_options() -> dict[str, Any]:
     """What `launch` needs beside the address."""
     return {
         "theme": theme(),
-        "css": figures.STYLE,
+        "css": figures.STYLE + films.STYLE,
         "css_paths": [ASSETS / "style.css"],
         "head": _head(),
         "i18n": page_translations(),

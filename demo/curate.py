@@ -31,7 +31,10 @@ from demo.zerogpu import BATCH_SECONDS, lend_gpu
 from faceqa import FaceqaError, Policy, Scorer
 from faceqa.curation.export import face_crops, images_again
 from faceqa.curation.report.figures import figure_data
+from faceqa.curation.report.films import Films, drawn
+from faceqa.curation.report.wording import PAGE_WORDS
 from faceqa.curation.run import Run
+from faceqa.curation.segments import find_segments
 from faceqa.curation.selection import select, summarise
 from faceqa.curation.settings import Selection, Settings
 from faceqa.curation.table import Row
@@ -83,13 +86,19 @@ class Curated:
         folder: The visitor's own: what was sent, and the results.
         run: In that folder; it holds the verdicts that were given by hand.
         rows: One a face, under the default policy.
-        pictures: URLs of the faces' small pictures.
+        pictures: Small pictures of the faces, and of images without one.
+        unique: Whether of near-duplicates only the best is kept.
     """
 
     folder: Path
     run: Run
     rows: tuple[Row, ...]
-    pictures: Mapping[Key, str]
+    pictures: Mapping[Key, bytes]
+    unique: bool = False
+
+    def selection(self, policy: Policy) -> Selection:
+        """Which faces to keep under a policy."""
+        return Selection(policy, unique=self.unique)
 
     def judged(self, policy: Policy) -> list[Row]:
         """The rows under another policy, and with the verdicts that were given by hand."""
@@ -98,7 +107,7 @@ class Curated:
             replace(row, override=by_hand[key_of(row)]) if key_of(row) in by_hand else row
             for row in self.rows
         ]
-        return list(select(lambda: rows, Selection(policy)))
+        return list(select(lambda: rows, self.selection(policy)))
 
 
 def curate_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel) -> None:
@@ -120,6 +129,7 @@ def curate_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel) -> None:
                 start = gr.Button(say("curate.run"), variant="primary", elem_id="curate-run")
                 cancel = gr.Button(say("curate.cancel"), elem_id="curate-cancel", interactive=False)
                 examples = gr.Button(say("curate.examples"), elem_id="curate-examples")
+        sent = gr.HTML("", elem_id="curate-sent")
         progress = gr.HTML("", elem_id="curate-progress", min_height=70)
         with gr.Column(elem_id="curate-results") as results:
             count = gr.HTML(
@@ -131,6 +141,9 @@ def curate_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel) -> None:
                     kind: gr.Button(say(f"curate.{kind}"), elem_id=f"curate-{kind}", min_width=160)
                     for kind in DOWNLOADS
                 }
+                page = gr.Button(say("curate.open"), elem_id="curate-open", min_width=160)
+            opened = gr.HTML("", elem_id="curate-opened")
+            unique = gr.Checkbox(False, label=say("curate.unique"), elem_id="curate-unique")
             shown = gr.Dropdown(
                 [(say("curate.all"), ALL)], value=ALL, label=say("curate.show"), elem_id="curate-show"
             )
@@ -142,11 +155,13 @@ def curate_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel) -> None:
                     None: gr.Button(say("curate.as_judged"), elem_id="curate-as-judged"),
                 }
             gallery = gr.HTML("", js_on_load=asset("choice.js"), elem_id="curate-faces")
+            films = gr.HTML("", elem_id="curate-films")
             figures = gr.HTML("", js_on_load=asset("figures.js"), elem_id="curate-figures")
             chosen = gr.Number(-1, visible=False)
         made_files = {kind: gr.File(visible="hidden", elem_id=f"curate-{kind}-file") for kind in DOWNLOADS}
+        made_page = gr.File(visible="hidden", elem_id="curate-open-file")
 
-    judged = [count, figures, shown, gallery]
+    judged = [count, figures, shown, gallery, films, unique, opened]
     settings = [*policy.visit, *policy.sliders]
     fresh, stale = gr.update(elem_classes=[]), gr.update(elem_classes=["stale"])
 
@@ -154,16 +169,22 @@ def curate_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel) -> None:
     def assess_all(paths: Sequence[str]) -> Iterator[tuple[Curated | None, int, int, float]]:
         yield from curated(scorer, paths)
 
+    def count_sent(paths: Sequence[str] | None, language: Language) -> str:
+        return _sent(paths, language) if paths else ""
+
     def curate(
-        paths: Sequence[str] | None, key: str, language: Language, *values: float
+        paths: Sequence[str] | None, only_best: bool, key: str, language: Language, *values: float
     ) -> Iterator[list[Any]]:
         untouched = [gr.skip()] * (len(judged) + 1)
         idle = gr.update(interactive=False)
         visit = visits.of(key)
+        if not visit.asked:  # the second click of two
+            yield [gr.skip(), gr.skip(), *untouched]
+            return
+        visit.asked, visit.running = False, (turn := object())
         try:
             if problem := refused(paths or ()):
-                limits = {"images": MOST_IMAGES, "megabytes": MOST_MEGABYTES}
-                yield [_problem(text(problem, language, **limits)), idle, *untouched]
+                yield [_limit(problem, language), idle, *untouched]
                 return
             for result, done, total, seconds in assess_all(paths or ()):
                 progress = _progress(result is not None, done, total, seconds, language)
@@ -172,16 +193,27 @@ def curate_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel) -> None:
                     yield [progress, gr.skip(), *untouched]
                     continue
                 delete(visit.curated)
-                visit.curated = result
-                yield [progress, idle, fresh, *rejudged(result, policy_of(values), language, ALL)]
+                visit.curated = replace(result, unique=only_best)
+                yield [progress, idle, fresh, *rejudged(visit.curated, policy_of(values), language, ALL)]
         except Exception as error:
             yield [_problem(error_message(error, language)), idle, *untouched]
+        finally:
+            if visit.running is turn:
+                visit.running = None
 
-    def curate_examples(key: str, language: Language, *values: float) -> Iterator[list[Any]]:
-        yield from curate([str(path) for path in sorted(EXAMPLES.glob("*.jpg"))], key, language, *values)
+    def curate_examples(only_best: bool, key: str, language: Language, *values: float) -> Iterator[list[Any]]:
+        paths = [str(path) for path in sorted(EXAMPLES.glob("*.jpg"))]
+        yield from curate(paths, only_best, key, language, *values)
 
     def judge(key: str, language: Language, *values: float) -> list[Any]:
         return rejudged(visits.of(key).curated, policy_of(values), language)
+
+    def keep_unique(only_best: bool, some: str, key: str, language: Language, *values: float) -> list[Any]:
+        visit = visits.of(key)
+        if visit.curated is None:
+            return [gr.skip()] * len(judged)
+        visit.curated = replace(visit.curated, unique=only_best)
+        return rejudged(visit.curated, policy_of(values), language, some)
 
     def show_some(some: str, key: str, language: Language, *values: float) -> str:
         known = visits.of(key).curated
@@ -226,11 +258,21 @@ def curate_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel) -> None:
             gr.Warning(error_message(error, language))
             return None
 
-    def waiting(language: Language) -> list[Any]:
+    def make_page(key: str, language: Language, *values: float) -> list[Any]:
+        link = f'<a target="_blank">{text("curate.opened", language)}</a>'
+        return [make("report", key, language, *values), link]
+
+    def waiting(key: str, language: Language) -> list[Any]:
+        visit = visits.of(key)
+        if visit.running is not None:
+            return [gr.skip()] * 3
+        visit.asked = True
         said = f'<p role="status">{text("curate.waiting", language)}</p>'
         return [said, gr.Button(interactive=True), stale]
 
-    def cancelled(language: Language) -> list[Any]:
+    def cancelled(key: str, language: Language) -> list[Any]:
+        visit = visits.of(key)
+        visit.asked, visit.running = False, None
         return [_problem(text("curate.cancelled", language)), gr.Button(interactive=False)]
 
     runs: dict[str, Any] = {
@@ -239,36 +281,37 @@ def curate_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel) -> None:
         "api_visibility": "private",
         "trigger_mode": "multiple",  # a cancelled run ends with its batch, and a click may come before that
     }
-    language = policy.visit[1]
-    gr.on([start.click, examples.click], waiting, language, [progress, cancel, results], **SILENT)
+    files.change(count_sent, [files, policy.visit[1]], sent, **SILENT)
     outputs = [progress, cancel, results, *judged]
     running = [
-        start.click(curate, [files, *settings], outputs, **runs),
-        examples.click(curate_examples, settings, outputs, **runs),
+        button.click(waiting, policy.visit, [progress, cancel, results], **SILENT).then(
+            function, [*inputs, unique, *settings], outputs, **runs
+        )
+        for button, function, inputs in ((start, curate, [files]), (examples, curate_examples, []))
     ]
     cancel.click(
         cancelled,
-        language,
+        policy.visit,
         [progress, cancel],
         cancels=running,  # type: ignore[arg-type]
         **SILENT,
     )
     policy.rules(tab, judge, judged)
     shown.input(show_some, [shown, *settings], gallery, **SILENT)
+    unique.input(keep_unique, [unique, shown, *settings], judged, **SILENT)
     gallery.click(enlarge, settings, [face, by_hand, chosen], **SILENT)
     for decision, button in decisions.items():
         button.click(
             partial(decide, decision), [chosen, shown, *settings], [*judged, face, by_hand, chosen], **SILENT
         )
+    downloads: dict[str, Any] = {"concurrency_id": "downloads", "api_visibility": "private"}
     for kind, button in buttons.items():
         button.click(
-            partial(make, kind),
-            settings,
-            made_files[kind],
-            concurrency_id="downloads",
-            api_visibility="private",
-            show_progress_on=[button],
+            partial(make, kind), settings, made_files[kind], show_progress_on=[button], **downloads
         ).success(None, made_files[kind], js=asset("download.js"), api_visibility="private")
+    page.click(make_page, settings, [made_page, opened], show_progress_on=[page], **downloads).success(
+        None, made_page, js=asset("open_report.js"), api_visibility="private"
+    )
 
 
 def refused(paths: Sequence[str]) -> str | None:
@@ -306,9 +349,8 @@ def curated(scorer: Scorer, paths: Sequence[str]) -> Generator[tuple[Curated | N
             yield None, done, max(total, done), time.monotonic() - started
         rows = tuple(run.rows(Selection()))
         pictures = thumbnails(run.settings, run.out, rows)
-        urls = {face: data_url(picture) for face, picture in pictures.items()}
         os.utime(folder)
-        result = Curated(folder, run, rows, urls)
+        result = Curated(folder, run, rows, pictures)
         yield result, done, done, time.monotonic() - started
     finally:
         if result is None:
@@ -342,7 +384,7 @@ def rejudged(known: Curated | None, policy: Policy, language: Language, some: st
         some: Which faces the gallery shows; None shows all.
     """
     if known is None:
-        return [_count(None, policy, language), "", gr.skip(), ""]
+        return [_count(None, policy, language), "", gr.skip(), "", "", gr.skip(), ""]
     rows = known.judged(policy)
     numbers = json.dumps(figure_data(rows, policy, language), ensure_ascii=False, separators=(",", ":"))
     choices = _choices(rows, language)
@@ -352,6 +394,9 @@ def rejudged(known: Curated | None, policy: Policy, language: Language, some: st
         f'<div data-figures="{escape(numbers)}"></div>',
         gr.update(choices=choices, value=some),
         _gallery(known, rows, some, language),
+        _films(known, policy, language),
+        known.unique,
+        "",
     ]
 
 
@@ -385,7 +430,7 @@ def _is_shown(row: Row, some: str) -> bool:
 def made(known: Curated, kind: str, policy: Policy, language: Language) -> Path:
     """One of `DOWNLOADS`, as the policy has it: the table, the report page, or a zip of the kept images."""
     out = known.run.out
-    known.run.publish(Selection(policy), "link" if kind == "images" else None, language)
+    known.run.publish(known.selection(policy), "link" if kind == "images" else None, language)
     if kind == "images":
         with zipfile.ZipFile(out / DOWNLOADS[kind], "w", zipfile.ZIP_STORED) as packed:
             for name in CARRIED:
@@ -431,6 +476,17 @@ def _count(rows: Sequence[Row] | None, policy: Policy, language: Language) -> st
     )
 
 
+def _films(known: Curated, policy: Policy, language: Language) -> str:
+    """The videos as lines of time, with their segments; empty without videos."""
+    films = Films(find_segments(known.rows, known.selection(policy)))
+    for row in known.rows:
+        films.add(row)
+    if not (shown := list(films.shown(known.pictures))):
+        return ""
+    title = PAGE_WORDS["films"].in_language(language)
+    return f'<section class="card films"><h2>{title}</h2>{drawn(shown, language)}</section>'
+
+
 def _gallery(known: Curated, rows: Sequence[Row], some: str, language: Language) -> str:
     """The faces that were asked for, each a button that enlarges it: the best of the kept ones first.
 
@@ -456,8 +512,8 @@ def _rank(row: Row) -> tuple[Any, ...]:
 
 
 def _figure(known: Curated, place: int, row: Row, alike: int, language: Language) -> str:
-    url = known.pictures.get(key_of(row))
-    shown = f'<img src="{url}" alt="">' if url else '<span class="no-picture">?</span>'
+    picture = known.pictures.get(key_of(row))
+    shown = f'<img src="{data_url(picture)}" alt="">' if picture else '<span class="no-picture">?</span>'
     score = "" if row.cafi is None else f"<b>{SCORE.title.in_language(language)} {row.cafi:.0f}</b> "
     why = ", ".join(_short(code, language) for code in row.reasons)
     by_hand = f"<em>{text('curate.by_hand', language)}</em> " if row.override else ""
@@ -521,6 +577,18 @@ def _progress(finished: bool, done: int, total: int, seconds: float, language: L
 
 def _minutes(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def _sent(paths: Sequence[str], language: Language) -> str:
+    """How many files were sent and how many images are in them; or why they cannot be assessed."""
+    if problem := refused(paths):
+        return _limit(problem, language)
+    images = count_images(paths, SAMPLING)
+    return f'<p role="status">{text("curate.sent", language, files=len(paths), images=images)}</p>'
+
+
+def _limit(problem: str, language: Language) -> str:
+    return _problem(text(problem, language, images=MOST_IMAGES, megabytes=MOST_MEGABYTES))
 
 
 def _problem(sentence: str) -> str:

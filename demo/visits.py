@@ -55,6 +55,8 @@ class Visit:
         compared: The photos side by side.
         climbed: The steps of the stress test.
         curated: The data set; its files go with the visit.
+        asked: Whether the next one waits for its turn.
+        running: Stands for the one that is being assessed; None where none is.
         camera: The frames of the Live tab.
         used: When the page last asked for anything, in seconds of `time.monotonic`.
     """
@@ -63,6 +65,8 @@ class Visit:
     compared: tuple[Shown, ...] = ()
     climbed: Climbed | None = None
     curated: Curated | None = None
+    asked: bool = False
+    running: object | None = None
     camera: Camera = field(default_factory=Camera)
     used: float = 0.0
 

@@ -440,6 +440,10 @@ OWN: dict[str, tuple[str, str]] = {
         f"{KEPT.ko} 삭제됩니다.",
     ),
     "curate.files": ("Photos, zip archives or videos", "사진, zip 압축 파일 또는 동영상"),
+    "curate.sent": (
+        "Files: {files} · images in them: {images}",
+        "파일 {files}개 · 그 안의 이미지 {images}장",
+    ),
     "curate.run": ("Assess all", "모두 평가하기"),
     "curate.cancel": ("Cancel", "취소"),
     "curate.examples": ("Use the examples", "예시로 해 보기"),
@@ -493,6 +497,12 @@ OWN: dict[str, tuple[str, str]] = {
     ),
     "curate.table": ("Table (CSV)", "표 (CSV)"),
     "curate.report": ("Report page (HTML)", "보고서 (HTML)"),
+    "curate.open": ("Open the report ↗", "보고서 열기 ↗"),
+    "curate.opened": ("The report, in a new tab", "새 탭에서 보고서 보기"),
+    "curate.unique": (
+        "Keep only the best of nearly the same pictures",
+        "비슷한 사진 중 가장 좋은 것만 남기기",
+    ),
     "curate.images": ("Kept images (zip)", "남긴 이미지 (zip)"),
     # About
     "about.numbers": (

@@ -11,11 +11,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import checkout
+import cv2
+import numpy as np
 import pillow_heif
 import pytest
 from checkout import ROOT
 from conftest import EXAMPLES
-from files import camera_film
+from files import camera_film, write_video
 from PIL import Image
 
 from demo import curate, limits, wording
@@ -413,6 +415,76 @@ def test_faces_are_filtered_enlarged_and_decided_by_hand(visit, tmp_path):
     page.click("#curate-as-judged")
     page.wait_for_selector("#curate-faces .tile.accept", state="detached")
     assert all(row.override is None for row in read_csv(downloaded(page, "table", tmp_path)))
+
+
+def sent_is(page, files: int, images: int) -> None:
+    page.wait_for_selector(f"text={wording.text('curate.sent', 'en', files=files, images=images)}")
+
+
+def test_a_film_is_counted_and_its_segments_lie_on_a_line_of_time(visit, hopper, tmp_path):
+    """Two seconds of a face, then a second of nobody, beside a photo."""
+    large = cv2.resize(hopper, (600, 600))
+    faces = [np.ascontiguousarray(large[:480, 8 * left : 8 * left + 480]) for left in range(9)]
+    film = write_video(tmp_path / "film.mp4", [*faces, *[np.full_like(faces[0], 90)] * 4], fps=4)
+    page = visit()
+    page.click("#tabs button[role=tab] >> nth=3")
+    page.set_input_files("#curate-files input[type=file]", [film, EXAMPLES / "no_face.jpg"])
+    sent_is(page, files=2, images=1 + 2 * 13 // 4)
+    page.click("#curate-run")
+    page.wait_for_selector("#curate-films .timeline", state="attached")
+    assert page.locator("#curate-films h3").all_inner_texts() == ["film.mp4"]
+    (told,) = page.locator("#curate-films .segments li").all_inner_texts()
+    assert "0:00.0 - 0:02.0" in told
+    assert page.locator("#curate-films .segments img").count() == 1
+    covered = page.locator("#curate-films .timeline rect:not(.whole)").bounding_box()
+    line = page.locator("#curate-films .timeline").bounding_box()
+    assert 0.5 < covered["width"] / line["width"] < 1
+    set_slider(page, "policy-cafi_threshold", 100)
+    page.wait_for_selector("#curate-films .segments li", state="detached")
+    assert page.locator("#curate-faces .tile:has-text('no_face') img").count() == 1, "the picture itself"
+
+
+def test_a_second_click_assesses_nothing_twice(visit, monkeypatch):
+    begun = []
+    curated = curate.curated
+    monkeypatch.setattr(curate, "curated", lambda *known: begun.append(1) or curated(*known))
+    page = visit()
+    page.click("#tabs button[role=tab] >> nth=3")
+    page.dblclick("#curate-examples")
+    page.wait_for_selector("#curate-results:not(.stale) #curate-faces .tile")
+    page.click("#curate-table")  # waits in the same line of events
+    page.wait_for_timeout(3000)
+    assert len(begun) == 1
+    page.click("#curate-examples")
+    page.wait_for_function("document.querySelector('#curate-results').classList.contains('stale')")
+    page.wait_for_selector("#curate-results:not(.stale) #curate-faces .tile")
+    assert len(begun) == 2
+
+
+def test_near_duplicates_go_by_a_checkbox_and_the_report_opens_in_a_tab(visit, hopper, tmp_path):
+    names = ("a.png", "b.jpg")
+    for name in names:
+        cv2.imwrite(str(tmp_path / name), hopper[..., ::-1])
+    page = visit()
+    page.click("#tabs button[role=tab] >> nth=3")
+    page.set_input_files("#curate-files input[type=file]", [tmp_path / name for name in names])
+    sent_is(page, files=2, images=2)
+    page.click("#curate-run")
+    kept_is(page, wording.text("curate.kept_of", "en", kept=2, total=2))
+    page.check("#curate-unique input")
+    kept_is(page, wording.text("curate.kept_of", "en", kept=1, total=2))
+    with page.context.expect_page() as opened:
+        page.click("#curate-open")
+    report = opened.value
+    report.wait_for_selector("#share")
+    assert report.inner_text("#count-kept") == "1" and report.inner_text("#count-faces") == "2"
+    assert report.locator("#gallery .face img").count() == 2
+    again = page.locator("#curate-opened a")
+    assert again.get_attribute("target") == "_blank" and again.get_attribute("href") == report.url
+    assert {row.verdict for row in read_csv(downloaded(page, "table", tmp_path))} == {"accept", "reject"}
+    page.uncheck("#curate-unique input")
+    kept_is(page, wording.text("curate.kept_of", "en", kept=2, total=2))
+    assert again.count() == 0, "it would show another choice"
 
 
 def test_a_download_before_a_run_is_a_sentence(visit):
