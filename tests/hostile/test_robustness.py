@@ -17,6 +17,7 @@ import struct
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 import wave
 import zipfile
@@ -26,6 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,7 @@ from files import (
 )
 from PIL import Image, ImageOps
 from pyarrow import parquet
+from s3 import Line
 
 from app import MAX_WAITING
 from demo import curate as curate_tab
@@ -64,7 +67,7 @@ from faceqa.curation.journal import JOURNAL
 from faceqa.curation.table import Row, read_columns, read_csv
 from faceqa.errors import PolicyError
 from faceqa.measures.registry import JUDGED, TAKEN
-from faceqa.reading import image
+from faceqa.reading import image, remote
 from faceqa.reading.image import shown
 from faceqa.reading.sources import named_images
 from faceqa.verdict.policy import OF_A_FACE
@@ -1181,6 +1184,109 @@ def test_a_table_that_is_judged_again(kind, tmp_path, record, capsys):
         assert read_columns(path)[: len(columns)] == columns
         assert not FORMULA.search(path.read_text(encoding="utf-8"))
     record("faceqa rejudge", f"table: {kind}", expected, got)
+    assert got == expected
+
+
+# --- addresses --------------------------------------------------------------------------------------------
+
+
+class Forbidding(BaseHTTPRequestHandler):
+    """Answers as storage does to keys without rights."""
+
+    def do_GET(self) -> None:
+        self.send_error(403)
+
+    do_HEAD = do_PUT = do_POST = do_GET
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def without_rights(line: Line, patch: pytest.MonkeyPatch) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Forbidding)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+
+
+def without_a_line(line: Line, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(remote, "TRIES", 2)
+    line.is_down = True
+
+
+def as_it_is(line: Line, patch: pytest.MonkeyPatch) -> None:
+    pass
+
+
+STOPS = f"a sentence, exit code {cli.USAGE}"
+
+READ: Mapping[str, tuple[str, Callable[[Line, pytest.MonkeyPatch], None], str]] = {
+    "bucket that is not there": ("s3://nobody/faces", as_it_is, "unreadable_image"),
+    "bucket that is not allowed": ("s3://faces", without_rights, "unreadable_image"),
+    "file that is not there": ("s3://faces/none.jpg", as_it_is, "unreadable_image"),
+    "truncated shard": ("s3://faces/cut.tar", as_it_is, "no_face unreadable_image"),
+    "connection that stays lost": ("s3://faces/whole.jpg", without_a_line, STOPS),
+    "unknown kind of address": ("s4://faces", as_it_is, STOPS),
+}
+
+WRITTEN: Mapping[str, tuple[str, Callable[[Line, pytest.MonkeyPatch], None], str]] = {
+    "bucket that is not there": ("s3://nobody/run", as_it_is, STOPS),
+    "bucket that is not allowed": ("s3://faces/run", without_rights, STOPS),
+    "folder of other files": ("s3://faces", as_it_is, STOPS),
+    "connection that stays lost": ("s3://faces/run", without_a_line, STOPS),
+}
+
+
+@pytest.fixture
+def stored(line) -> Line:
+    """The line to a bucket with a photo and half a shard."""
+    import fsspec
+
+    files = fsspec.filesystem("s3")
+    if not files.exists("faces"):
+        files.mkdir("faces")
+    files.pipe("faces/whole.jpg", dull_jpeg())
+    files.pipe("faces/cut.tar", half(samples))
+    return line
+
+
+def stopped(code: int, said: str) -> str:
+    """Of a run that stopped."""
+    sentence = said.startswith("faceqa: ") and "Traceback" not in said
+    return f"{'a sentence' if sentence else said[-80:]}, exit code {code}"
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_an_address_to_read_from(kind, stored, scorer, tmp_path, record, capsys, monkeypatch):
+    address, change, expected = READ[kind]
+    change(stored, monkeypatch)
+    monkeypatch.setattr("faceqa.scorer.Scorer", lambda *_: scorer)
+    out = tmp_path / "out"
+    photo = tmp_path / "beside.jpg"
+    photo.write_bytes(dull_jpeg())
+    with no_longer_than(PATIENCE):
+        code = cli.main(["curate", address, str(photo), "--out", str(out)])
+    if expected == STOPS:
+        got = stopped(code, capsys.readouterr().err)
+    else:
+        *found, beside = read_csv(out / "scores.csv")
+        assert beside.reasons == ("no_face",), "the rest goes on"
+        got = " ".join(code for row in found for code in row.reasons)
+    record("faceqa curate", f"address: {kind}", expected, got)
+    assert got == expected
+
+
+@pytest.mark.parametrize("command", ["curate", "rejudge"])
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_an_address_to_write_to(kind, command, stored, scorer, tmp_path, record, capsys, monkeypatch):
+    address, change, expected = WRITTEN[kind]
+    change(stored, monkeypatch)
+    monkeypatch.setattr("faceqa.scorer.Scorer", lambda *_: scorer)
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(dull_jpeg())
+    arguments = [address] if command == "rejudge" else [str(photo), "--out", address]
+    with no_longer_than(PATIENCE):
+        got = stopped(cli.main([command, *arguments]), capsys.readouterr().err)
+    record(f"faceqa {command}", f"address written to: {kind}", expected, got)
     assert got == expected
 
 
