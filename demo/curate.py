@@ -293,7 +293,7 @@ def curate_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel) -> None:
         cancelled,
         policy.visit,
         [progress, cancel],
-        cancels=running,  # type: ignore[arg-type]
+        cancels=running,
         **SILENT,
     )
     policy.rules(tab, judge, judged)
@@ -478,11 +478,13 @@ def _count(rows: Sequence[Row] | None, policy: Policy, language: Language) -> st
 
 def _films(known: Curated, policy: Policy, language: Language) -> str:
     """The videos as lines of time, with their segments; empty without videos."""
-    films = Films(find_segments(known.rows, known.selection(policy)))
-    for row in known.rows:
-        films.add(row)
-    if not (shown := list(films.shown(known.pictures))):
+    frames = [row for row in known.rows if row.frame is not None]
+    if not frames:
         return ""
+    films = Films(find_segments(frames, known.selection(policy)))
+    for row in frames:
+        films.add(row)
+    shown = films.shown(known.pictures)
     title = PAGE_WORDS["films"].in_language(language)
     return f'<section class="card films"><h2>{title}</h2>{drawn(shown, language)}</section>'
 

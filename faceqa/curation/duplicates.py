@@ -203,7 +203,7 @@ class _Leaders:
         self._vectors = vectors
         self._axes: faiss.PCAMatrix | None = None
         if len(vectors) <= MOST_EXACT:
-            self._index = faiss.IndexFlatL2(vectors.shape[1])
+            self._index: faiss.Index = faiss.IndexFlatL2(vectors.shape[1])
         else:
             self._axes, self._index = _cells(vectors)
 

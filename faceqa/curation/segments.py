@@ -99,8 +99,8 @@ def find_segments(rows: Iterable[Row], selection: Selection) -> Iterator[Segment
         rows: The frames of a video in order. Where embeddings are missing all faces count as one person's.
         selection: What a good face is, and which segments to tell.
     """
-    rows = (row.judged(selection.policy) for row in rows)
-    frames = ((name, row) for row in rows if (name := FrameName.read(row.image)) is not None)
+    named = ((FrameName.read(row.image), row) for row in rows)
+    frames = ((name, row.judged(selection.policy)) for name, row in named if name is not None)
     for _, of_video in groupby(frames, lambda frame: frame[0].video):
         found = (segment for segment in _of_video(of_video, selection.max_gap))
         yield from sorted(

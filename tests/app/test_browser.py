@@ -445,9 +445,13 @@ def test_a_film_is_counted_and_its_segments_lie_on_a_line_of_time(visit, hopper,
 
 
 def test_a_second_click_assesses_nothing_twice(visit, monkeypatch):
-    begun = []
-    curated = curate.curated
-    monkeypatch.setattr(curate, "curated", lambda *known: begun.append(1) or curated(*known))
+    begun, curated = [], curate.curated
+
+    def counted(*known):
+        begun.append(1)
+        return curated(*known)
+
+    monkeypatch.setattr(curate, "curated", counted)
     page = visit()
     page.click("#tabs button[role=tab] >> nth=3")
     page.dblclick("#curate-examples")

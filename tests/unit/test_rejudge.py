@@ -137,10 +137,13 @@ def test_a_run_in_shards_is_not_in_memory_as_a_whole(tmp_path, monkeypatch):
 
 def test_the_groups_of_a_run_are_found_once_and_again_after_more_rows(tmp_path, monkeypatch):
     out = sharded(tmp_path / "out", 40, 2)
-    found = []
-    monkeypatch.setattr(
-        duplicates, "find_groups", lambda rows, of=duplicates.find_groups: found.append(1) or of(rows)
-    )
+    found, find = [], duplicates.find_groups
+
+    def counted(rows):
+        found.append(1)
+        return find(rows)
+
+    monkeypatch.setattr(duplicates, "find_groups", counted)
     last = out / SHARDS / "00000001.parquet"
     content = last.read_bytes()
     last.unlink()

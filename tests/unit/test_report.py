@@ -354,7 +354,7 @@ def test_an_image_without_a_face_has_a_picture_of_itself(tmp_path, photo):
     made = thumbnails(Settings((str(tmp_path),)), out, [*rows, error])
     assert list(made) == [(rows[0].image, 0)]
     seen = cv2.imdecode(np.frombuffer(made[rows[0].image, 0], np.uint8), cv2.IMREAD_COLOR)
-    assert seen.shape == (round(SIDE / 3), SIDE, 3), "whole, and no larger"
+    assert seen is not None and seen.shape == (round(SIDE / 3), SIDE, 3), "whole, and no larger"
     assert seen[:, :50].mean() < 60 and seen[:, -50:].mean() > 200
 
 
