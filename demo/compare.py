@@ -19,7 +19,7 @@ from demo.wording import error_message, say, say_html, text, words
 from faceqa import Assessment, Policy, Scorer
 from faceqa.evaluation import stress
 from faceqa.languages import Language
-from faceqa.measures.registry import SCORE, TAKEN, WEIGHTED, Measure
+from faceqa.measures.registry import DISTORTIONS, FAULT_FROM, SCORE, TAKEN, WEIGHTED, Distortion, Measure
 from faceqa.verdict.judge import cafi
 
 FEWEST, MOST = 2, 6
@@ -32,6 +32,9 @@ ROWS: tuple[Measure, ...] = (
     SCORE,
 )
 """Of the table, below the pictures: the parts of the score stand right above it."""
+
+READ = (*plots.CURVES, plots.COVER)
+"""Of a step of the ladder, below its picture and in the chart."""
 
 PICTURE_SIDE = 240
 
@@ -265,27 +268,42 @@ def _climbed(climbed: Climbed | None, policy: Policy, scorer: Scorer, language: 
     judged = [scorer.rejudge(step.assessment, policy, language) for step in climbed.steps]
     faces = [item.measures for item in judged]
     curves: dict[str, list[float | None]] = {
-        row.name: [getattr(item, row.name) for item in judged] for row in plots.CURVES if row is not SCORE
+        row.name: [getattr(item, row.name) for item in judged] for row in READ if row is not SCORE
     }
     curves[SCORE.name] = [None if face is None else cafi(face, policy) for face in faces]
     figure = plots.ladder(
         [step.name for step in climbed.steps],
         curves,
+        {
+            row.title.in_language(language): [item.distortions.get(row.name) for item in judged]
+            for row in told(climbed)
+        },
         [item.verdict == "accept" for item in judged],
         policy,
         language,
-        words(language, level=f"unit.{climbed.kind}", score="stress.score"),
+        words(language, level=f"unit.{climbed.kind}", score="stress.score", severity="stress.severity"),
     )
     return [_steps(climbed, policy, scorer, language), gr.update(value=figure, visible=True)]
+
+
+def told(climbed: Climbed) -> list[Distortion]:
+    """The distortions of a ladder's chart: its own, and then those that are a fault at some step."""
+    own = stress.DISTORTION_OF.get(climbed.kind)
+    highest = {
+        row: max(step.assessment.distortions.get(row.name, 0.0) for step in climbed.steps)
+        for row in DISTORTIONS
+    }
+    faults = [row for row in DISTORTIONS if row.name == own or highest[row] >= FAULT_FROM]
+    return sorted(faults, key=lambda row: row.name != own)
 
 
 def _steps(climbed: Climbed | None, policy: Policy, scorer: Scorer, language: Language) -> str:
     if climbed is None:
         return f'<p class="quiet">{text("stress.idle", language)}</p>'
+    distortions = told(climbed)
     cards = "".join(
         f'<figure><img src="{step.picture}" alt=""><figcaption><b>{escape(step.name)}</b>'
-        f"{pieces.small_badge(item.verdict, language)}"
-        f"{''.join(_reading(row, item, language) for row in plots.CURVES)}"
+        f"{pieces.small_badge(item.verdict, language)}<dl>{_readings(item, distortions, language)}</dl>"
         f"{_first_reason(item)}</figcaption></figure>"
         for step in climbed.steps
         for item in [scorer.rejudge(step.assessment, policy, language)]
@@ -295,6 +313,14 @@ def _steps(climbed: Climbed | None, policy: Policy, scorer: Scorer, language: La
     return f'<p class="quiet">{kind}: {unit}</p><div class="ladder">{cards}</div>'
 
 
-def _reading(row: Measure, item: Assessment, language: Language) -> str:
-    value = row.text(getattr(item, row.name), language)
-    return f"<span>{row.title.in_language(language)} {value}</span>"
+def _readings(item: Assessment, distortions: Sequence[Distortion], language: Language) -> str:
+    """The numbers of a step that the chart draws."""
+    readings = [(row.title, row.text(getattr(item, row.name), language)) for row in READ]
+    readings += [
+        (row.title, f"{item.distortions[row.name]:.2f}")
+        for row in distortions
+        if row.name in item.distortions
+    ]
+    return "".join(
+        f"<div><dt>{title.in_language(language)}</dt><dd>{value}</dd></div>" for title, value in readings
+    )

@@ -13,9 +13,10 @@ from html import escape
 from itertools import cycle
 
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from faceqa.languages import Language
-from faceqa.measures.registry import SCORE, WEIGHTED, Measure
+from faceqa.measures.registry import GATED, SCORE, WEIGHTED, Measure
 from faceqa.types import Point
 from faceqa.verdict.policy import Policy
 
@@ -28,6 +29,15 @@ CURVES: tuple[Measure, ...] = (*(row for row in WEIGHTED if row.gate is not None
 """What is drawn over time and over the steps of a stress test: the score, and those of its parts that have a
 limit of their own."""
 
+COVER = next(row for row in GATED if row.name == "occlusion")
+
+DISTORTION_COLOURS = ("#0d9488", "#db2777", "#64748b")
+DASHES = ("solid", "dash", "dashdot")
+"""Of the distortions in a chart, in turn."""
+
+LADDER_HEIGHT = 560
+"""px of the figure of a stress test."""
+
 GAUGE_RADIUS = 80
 TRACE_SIZE = (480, 190)
 TRACE_MARGINS = (34, 8, 10, 22)
@@ -39,8 +49,9 @@ LEGEND_START, LEGEND_STEP = 130, 110
 THIN, THICK = 2, 5
 """px of the trace's lines; that of the score is thick: lines differ in more than their colour."""
 
-SYMBOLS = ("circle", "diamond", "triangle-up", "star")
+SYMBOLS = ("circle", "diamond")
 SCORE_SYMBOL = "square"
+"""Of these three plotly has a form that is open and crossed out."""
 
 Words = Mapping[str, str]
 Curves = Mapping[str, Sequence[float | None]]
@@ -77,7 +88,7 @@ def gauge(measure: Measure, value: float, limit: float, language: Language, labe
     anchor = "end" if share < 0.4 else "start" if share > 0.6 else "middle"
     mark = "M -8 9 l 5 6 l 10 -13" if passes else "M -7 2 l 14 14 M 7 2 l -14 14"
     return (
-        f'<svg class="gauge {"passes" if passes else "fails"}" viewBox="-150 -118 300 140" role="img" '
+        f'<svg class="gauge {"passes" if passes else "fails"}" viewBox="-160 -122 320 144" role="img" '
         f'aria-label="{escape(label)}"><path d="{_arc(1)}" class="gauge-track"/>'
         f'<path d="{_arc(share_of(measure, value))}" class="gauge-value"/>'
         f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="gauge-limit"/>'
@@ -153,52 +164,79 @@ def live_trace(
 def ladder(
     levels: Sequence[str],
     curves: Curves,
+    severities: Mapping[str, Sequence[float | None]],
     accepted: Sequence[bool],
     policy: Policy,
     language: Language,
     words: Words,
 ) -> go.Figure:
-    """`CURVES` over the steps of a stress test, on the scale of the score, with their limits.
+    """Two charts over the steps of a stress test: the scores, and below them what spoils the photo.
+
+    Above stand `CURVES` on the scale of the score; below, from 0 to 1, the severities of distortions and the
+    covered share of the face. Limits are dotted lines.
 
     Args:
         levels: What each step is called.
-        curves: The values of each step, the score whether or not a gate failed; None where no face was found.
+        curves: The values of each step by the names of `CURVES` and of `COVER`, the score whether or not a
+            gate failed; None where no face was found.
+        severities: Those of each step by what the distortion is called, likewise.
         accepted: The verdicts: a rejected step's mark is open and crossed out.
         policy: Its limits are drawn.
-        language: Of the measures' names.
-        words: `level`, `score`.
+        language: Of the names.
+        words: `level`, `score`, `severity`.
     """
-    figure = go.Figure()
-    limits = {row.name: row.factor * limit_of(row, policy) for row in CURVES}
-    for row, symbol in zip(CURVES, cycle(SYMBOLS), strict=False):
-        symbol = SCORE_SYMBOL if row is SCORE else symbol
-        title = row.title.in_language(language)
-        name = title if row.factor == 1 else f"{row.factor:g} {TIMES} {title}"
-        limit = limits[row.name]
+    figure = make_subplots(2, 1, shared_xaxes=True, row_heights=[0.62, 0.38], vertical_spacing=0.08)
+
+    def draw(
+        row: int,
+        name: str,
+        values: Sequence[float | None],
+        colour: str,
+        symbol: str,
+        form: str,
+        dash: str = "solid",
+    ) -> None:
         figure.add_scatter(
             x=list(levels),
-            y=_scaled(row, curves[row.name]),
+            y=list(values),
             name=name,
             mode="lines+markers",
-            line={"color": row.colour, "width": 3},
-            marker={
-                "size": 11,
-                "symbol": [symbol if good else f"{symbol}-x-open" for good in accepted],
-            },
-            hovertemplate="%{x}: %{y:.1f}",
+            line={"color": colour, "width": 3, "dash": dash},
+            marker={"size": 11, "symbol": [symbol if good else f"{symbol}-x-open" for good in accepted]},
+            hovertemplate=f"%{{x}}: %{{y:{form}}}",
+            row=row,
+            col=1,
         )
-        figure.add_hline(
-            y=limit,
-            line={"color": row.colour, "dash": "dot", "width": 1.5},
-            annotation={
-                "text": f"{name} {'≥' if row.higher_is_better else '≤'} {limit:g}",
-                "font": {"color": GREY},
-            },
-            annotation_position="top right" if limit == max(limits.values()) else "bottom right",
-        )
-    figure.update_xaxes(title=words["level"], type="category")
-    figure.update_yaxes(title=words["score"], range=[-4, 104])
-    return _styled(figure, height=380, legend=True)
+
+    limits = {row.name: row.factor * limit_of(row, policy) for row in CURVES}
+    for row, symbol in zip(CURVES, cycle(SYMBOLS), strict=False):
+        title, limit = row.title.in_language(language), limits[row.name]
+        name = title if row.factor == 1 else f"{row.factor:g} {TIMES} {title}"
+        symbol = SCORE_SYMBOL if row is SCORE else symbol
+        draw(1, name, _scaled(row, curves[row.name]), row.colour, symbol, ".1f")
+        _limit_line(figure, 1, row, limit, f"{name} ≥ {limit:g}", limit == max(limits.values()))
+    styles = cycle(zip(DISTORTION_COLOURS, DASHES, strict=True))
+    for (name, values), (colour, dash) in zip(severities.items(), styles, strict=False):
+        draw(2, name, values, colour, "diamond", ".2f", dash)
+    title, limit = COVER.title.in_language(language), limit_of(COVER, policy)
+    draw(2, title, curves[COVER.name], COVER.colour, "circle", ".1%")
+    _limit_line(figure, 2, COVER, limit, f"{title} ≤ {COVER.limit_text(limit, language)}", True)
+    figure.update_xaxes(type="category")
+    figure.update_xaxes(title=words["level"], row=2)
+    figure.update_yaxes(title=words["score"], range=[-4, 104], row=1)
+    figure.update_yaxes(title=words["severity"], range=[-0.08, 1.08], row=2)
+    return _styled(figure, LADDER_HEIGHT, legend=True)
+
+
+def _limit_line(figure: go.Figure, row: int, measure: Measure, limit: float, said: str, above: bool) -> None:
+    figure.add_hline(
+        y=limit,
+        line={"color": measure.colour, "dash": "dot", "width": 1.5},
+        annotation={"text": said, "font": {"color": GREY}},
+        annotation_position="top right" if above else "bottom left",
+        row=row,
+        col=1,
+    )
 
 
 def _scaled(measure: Measure, values: Sequence[float | None]) -> list[float | None]:
@@ -218,7 +256,7 @@ def _styled(figure: go.Figure, height: int, legend: bool = False) -> go.Figure:
         plot_bgcolor="rgba(0, 0, 0, 0)",
         font={"color": GREY, "size": 13},
         showlegend=legend,
-        legend={"orientation": "h", "y": 1.12, "x": 0},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         bargap=0.06,
         dragmode=False,
     )

@@ -180,6 +180,7 @@ OWN: dict[str, tuple[str, str]] = {
         "CAFI(Combined Advantages of FIQA and IQA): 0~100의 얼굴 품질 점수",
     ),
     "verdict.no_cafi": ("no CAFI: a gate failed", "필수 기준 미달로 CAFI 없음"),
+    "reason.also": ("Also: {causes}.", "그 밖에: {causes}."),
     "scale.needed": ("{limit} needed", "기준 {limit}"),
     "strip": ("The gates, then the score", "필수 기준과 점수"),
     "gate.kept": ("passed:", "통과:"),
@@ -322,6 +323,18 @@ OWN: dict[str, tuple[str, str]] = {
     "download.json": ("Result (JSON)", "결과 (JSON)"),
     "download.masked": ("Masked face (PNG)", "배경을 지운 얼굴 (PNG)"),
     "download.annotated": ("Annotated photo (JPEG)", "표시된 사진 (JPEG)"),
+    "share": ("↓ Picture to share", "↓ 공유용 이미지"),
+    "share.in_english": ("↓ Picture to share", "↓ 공유용 이미지 (영어)"),
+    "share.face": ("The face", "얼굴"),
+    "share.masked": ("The part that is scored", "평가하는 부분"),
+    "share.cafi": (
+        "CAFI, Combined Advantages of FIQA and IQA: face quality from 0 to 100",
+        "CAFI(Combined Advantages of FIQA and IQA): 0~100의 얼굴 품질 점수",
+    ),
+    "share.non_commercial": (
+        "Research models: for non-commercial use only",
+        "연구용 모델: 비상업적 용도로만 사용할 수 있습니다",
+    ),
     "downloads": ("Download", "내려받기"),
     "downloads.idle": ("The files appear with the first photo.", "첫 사진을 평가하면 파일이 나옵니다."),
     # Live
@@ -337,6 +350,7 @@ OWN: dict[str, tuple[str, str]] = {
         "Start the camera: the verdict appears here.",
         "카메라를 시작하면 판정이 여기에 나옵니다.",
     ),
+    "live.stage": ("Your camera's picture appears here.", "카메라 화면이 여기에 나옵니다."),
     "live.start": ("Start the camera", "카메라 시작"),
     "live.stop": ("Stop", "정지"),
     "live.rate": ("{rate:.1f} frames a second", "초당 {rate:.1f}장"),
@@ -401,11 +415,12 @@ OWN: dict[str, tuple[str, str]] = {
     "compare.image": ("Photo", "사진"),
     "stress": ("Stress test", "스트레스 테스트"),
     "stress.intro": (
-        "The photo of the Photo tab, or else the first example, is made worse step by step. See which curve falls first. "
+        "The photo of the Photo tab, or else the first example, is made worse step by step. See which curve falls first; "
+        "the lower chart shows what faceqa tells of the damage. "
         "Blur, noise and low resolution lower the picture quality while the face can still be recognised. A covered face "
         "can stay as sharp as before. That is why the CAFI needs two metrics.",
-        "사진 탭의 사진(없으면 첫 번째 예시)을 단계적으로 나쁘게 만듭니다. 어느 곡선이 먼저 떨어지는지 보세요. 흐림, 잡음, "
-        "낮은 해상도는 얼굴을 아직 알아볼 수 있을 때 이미 화질을 떨어뜨립니다. 가려진 얼굴은 화질이 그대로일 수 있습니다. "
+        "사진 탭의 사진(없으면 첫 번째 예시)을 단계적으로 나쁘게 만듭니다. 어느 곡선이 먼저 떨어지는지 보세요. "
+        "아래 그래프는 faceqa가 알아낸 손상입니다. 흐림, 잡음, 낮은 해상도는 얼굴을 아직 알아볼 수 있을 때 이미 화질을 떨어뜨립니다. 가려진 얼굴은 화질이 그대로일 수 있습니다. "
         "그래서 CAFI에는 두 가지 지표가 필요합니다.",
     ),
     "stress.kind": ("Make the photo worse by", "나쁘게 만드는 방법"),
@@ -422,6 +437,7 @@ OWN: dict[str, tuple[str, str]] = {
         "사진에 얼굴이 없습니다. 사진 탭에서 다른 사진을 고르세요.",
     ),
     "stress.score": ("Score", "점수"),
+    "stress.severity": ("Severity, share covered", "손상 정도, 가려진 비율"),
     "stress.idle": ("Choose a kind and run the test.", "방법을 고르고 테스트를 실행하세요."),
     "unit.resolution": ("width of the face in px", "얼굴 폭(픽셀)"),
     "unit.blur": ("sigma, in % of the width of the face", "시그마(얼굴 폭의 %)"),

@@ -229,6 +229,15 @@ LADDERS: dict[str, Callable[[np.ndarray, Face], Iterator[tuple[str, np.ndarray]]
     "rotation": _rotation,
 }
 
+DISTORTION_OF = {
+    "resolution": "low_resolution",
+    "blur": "blur",
+    "jpeg": "compression",
+    "noise": "noise",
+    "darkness": "too_dark",
+}
+"""The distortion (`registry.DISTORTIONS`) that a ladder makes worse; a mask and a rotation are none."""
+
 
 def _reduced(photo: np.ndarray, face: Face) -> tuple[np.ndarray, Face]:
     scale = LONGER_SIDE / max(photo.shape[:2])

@@ -10,7 +10,7 @@ from demo import plots
 from faceqa import Measures, Policy
 from faceqa.measures.registry import MEASURES, SCORE
 
-WORDS = {name: name for name in ("threshold", "level", "score", "title", "now", "ago")}
+WORDS = {name: name for name in ("level", "score", "severity", "title", "now", "ago")}
 FACE = Measures(face_size=300.0, yaw=0.0, ser_fiq=0.8, occlusion=0.02, dbcnn=60.0)
 ROWS = {row.name: row for row in (*MEASURES, SCORE)}
 
@@ -109,20 +109,39 @@ def test_the_trace_of_nothing_is_an_empty_chart():
     assert svg.count("trace-limit") == 2
 
 
+def ladder(ser_fiq: list, score: list, occlusion: list, severities: dict, accepted: list, policy: Policy):
+    values = {**curves(ser_fiq, score), "occlusion": occlusion}
+    return plots.ladder(["a", "b", "c"][: len(score)], values, severities, accepted, policy, "en", WORDS)
+
+
 def test_the_ladder_shows_both_scores_on_one_scale_and_marks_what_is_rejected():
-    policy = Policy(ser_fiq_threshold=0.5, cafi_threshold=60)
-    values = curves([0.9, 0.4, None], [70.0, 55.0, None])
-    figure = plots.ladder(["a", "b", "c"], values, [True, False, False], policy, "en", WORDS)
-    ser_fiq, score = figure.data
+    policy = Policy(ser_fiq_threshold=0.5, cafi_threshold=60, max_occlusion=0.2)
+    figure = ladder([0.9, 0.4, None], [70.0, 55.0, None], [0.0] * 3, {}, [True, False, False], policy)
+    ser_fiq, score, cover = figure.data
     assert list(ser_fiq.y) == [90.0, 40.0, None]
     assert list(score.y) == [70.0, 55.0, None]
-    for curve in (ser_fiq, score):
+    for curve in figure.data:
         accepted, *rejected = curve.marker.symbol
         assert rejected == [f"{accepted}-x-open"] * 2
     assert ser_fiq.marker.symbol[0] != score.marker.symbol[0]
-    assert [shape.y0 for shape in figure.layout.shapes] == [50.0, 60.0]
+    limits = {(shape.yref.split()[0], shape.y0) for shape in figure.layout.shapes}
+    assert limits == {(ser_fiq.yaxis, 50.0), (score.yaxis, 60.0), (cover.yaxis, 0.2)}
+
+
+def test_the_ladder_shows_what_spoils_the_photo_on_a_scale_of_its_own():
+    severities = {"Blur": [0.0, 0.7, None], "Noise": [0.4, 0.1, None]}
+    figure = ladder([0.9] * 3, [70.0] * 3, [0.0, 0.3, None], severities, [True] * 3, Policy())
+    scores, spoiling = figure.data[:2], figure.data[2:]
+    assert [list(curve.y) for curve in spoiling] == [*severities.values(), [0.0, 0.3, None]]
+    assert [curve.name for curve in spoiling] == [*severities, ROWS["occlusion"].title.en]
+    (axis,) = {curve.yaxis for curve in spoiling}
+    assert axis not in {curve.yaxis for curve in scores}
+    low, high = figure.layout[axis.replace("y", "yaxis")].range
+    assert low < 0 and high > 1
+    blur, noise, _ = spoiling
+    assert blur.line.color != noise.line.color and blur.line.dash != noise.line.dash
 
 
 def test_figures_have_no_ground_of_their_own():
-    figure = plots.ladder(["a"], curves([0.9], [70.0]), [True], Policy(), "en", WORDS)
+    figure = ladder([0.9], [70.0], [0.0], {}, [True], Policy())
     assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0, 0, 0, 0)"
