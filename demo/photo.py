@@ -10,11 +10,11 @@ from typing import Any
 
 import gradio as gr
 
-from demo import draw, pieces, plots
+from demo import draw, pieces, plots, share
 from demo.files import asset
 from demo.policy import PolicyPanel, policy_of
 from demo.visits import Visits
-from demo.wording import error_message, say, say_html
+from demo.wording import error_message, say, say_html, text
 from demo.zerogpu import PHOTO_SECONDS, lend_gpu
 from faceqa import Assessment, Inspection, Policy, Scorer
 from faceqa.languages import Language
@@ -120,8 +120,12 @@ def photo_tab(scorer: Scorer, opening: Scorer, visits: Visits, policy: PolicyPan
                 )
             with gr.Column(scale=6, min_width=320):
                 card = gr.HTML(
-                    say_html("idle_card", pieces.idle_card), elem_id="verdict", min_height=CARD_HEIGHT
+                    say_html("idle_card", pieces.idle_card),
+                    js_on_load=asset("choice.js"),
+                    elem_id="verdict",
+                    min_height=CARD_HEIGHT,
                 )
+                shared = gr.JSON(visible=False)
                 with gr.Column(elem_id="group"):
                     group = gr.HTML("", elem_id="group-photo")
                     faces = gr.HTML("", js_on_load=asset("choice.js"), elem_id="faces")
@@ -227,6 +231,16 @@ def photo_tab(scorer: Scorer, opening: Scorer, visits: Visits, policy: PolicyPan
     def judge(key: str, language: Language, *values: float) -> list[Any]:
         return rejudged(scorer, visits.of(key).held, policy_of(values), language)
 
+    def share_picture(key: str, language: Language, *values: float) -> dict[str, str] | None:
+        """The file for `assets/download.js`, which holds itself: nothing is written on the server."""
+        held, policy = visits.of(key).held, policy_of(values)
+        if held is None or not can_be_shared(held):
+            return None
+        spoken = share.spoken(language)
+        judged = scorer.rejudge(held.assessment, policy, spoken)
+        file = share.picture(judged, held.pictures, policy, spoken, scorer.model_set == "research")
+        return {"url": draw.data_url(file), "orig_name": f"{pieces.stem(judged)}-faceqa.png"}
+
     first: list[Held] = []
 
     def opened(key: str, language: Language, *values: float) -> list[Any]:
@@ -252,6 +266,9 @@ def photo_tab(scorer: Scorer, opening: Scorer, visits: Visits, policy: PolicyPan
     shown_photo = photo.input(assess, [photo, *settings], list(outputs), preprocess=False, **runs_networks)
     shown_example = examples.click(example, settings, list(outputs), **runs_networks)
     faces.click(choose, settings, list(outputs), **runs_networks)
+    card.click(share_picture, settings, shared, api_visibility="private", show_progress="hidden").then(
+        None, shared, js=asset("download.js"), api_visibility="private"
+    )
     for events in (shown_photo, shown_example):
         events.then(None, js=asset("show_verdict.js"), api_visibility="private").then(
             measure_faces,
@@ -361,7 +378,12 @@ def rejudged(
     else:
         assessment = scorer.rejudge(held.assessment, policy, language)
         card = pieces.verdict_card(
-            assessment, policy, language, _pass_rate(scorer, policy), _spread(scorer, policy)
+            assessment,
+            policy,
+            language,
+            _pass_rate(scorer, policy),
+            _spread(scorer, policy),
+            _share_label(language) if can_be_shared(held) else "",
         )
     return [
         card,
@@ -369,6 +391,16 @@ def rejudged(
         _faces(scorer, held, policy, language),
         pieces.result_download(assessment, language),
     ]
+
+
+def can_be_shared(held: Held) -> bool:
+    """Whether there is a face to show."""
+    return "masked_file" in held.pictures and held.assessment.measures is not None
+
+
+def _share_label(language: Language) -> str:
+    """The button's name, which says so where the picture speaks another language than the page."""
+    return text("share" if share.spoken(language) == language else "share.in_english", language)
 
 
 def _faces(scorer: Scorer, held: Held | None, policy: Policy, language: Language) -> str:

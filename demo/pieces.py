@@ -23,6 +23,7 @@ from faceqa.measures.registry import (
 )
 from faceqa.types import Assessment, Decision, Face, Pose, Reason
 from faceqa.verdict.policy import Policy
+from faceqa.verdict.reasons import cause_title
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ def verdict_card(
     language: Language,
     pass_rate: float | None = None,
     spread: Sequence[float] = (),
+    shared: str = "",
 ) -> str:
     """The answer, to be read from the back of a room.
 
@@ -111,13 +113,17 @@ def verdict_card(
         language: Of the card's own words.
         pass_rate: The share of the reference photographs that the policy accepts; None leaves it out.
         spread: How the reference photographs' scores are spread over the scale, from left to right.
+        shared: The name of the button that gives the picture to share; none without a face to show.
     """
     decision = assessment.verdict
-    why = _goods(assessment, language) if decision == "accept" else _why(assessment.reasons)
+    why = _goods(assessment, language) if decision == "accept" else _why(assessment.reasons, language)
     scored = ""
     if assessment.measures is not None:
         scored = _score(assessment, policy, language, pass_rate, spread) + gate_strip(
             assessment, policy, language
+        )
+        scored += (
+            f'<button type="button" class="share" data-choice="share">{shared}</button>' if shared else ""
         )
     word = f'<h2 class="verdict-word">{text(decision, language)}</h2>'
     return _card(decision, f'<div class="verdict-head">{word}</div>{why}{scored}')
@@ -127,28 +133,35 @@ def _goods(assessment: Assessment, language: Language) -> str:
     """What was good."""
     goods = "".join(
         f"<li>{icon('accept')}{(row.gate.good or row.title).in_language(language)}</li>"
-        for row in _gates(assessment)
+        for row in gates(assessment)
         if row.gate is not None
     )
     return f'<p>{text("verdict.accept", language)}</p><ul class="goods">{goods}</ul>'
 
 
-def _why(reasons: Sequence[Reason]) -> str:
-    """What is wrong, the gravest first, and what to do about it."""
+def _why(reasons: Sequence[Reason], language: Language) -> str:
+    """What is wrong, the gravest first, and what to do about it; quietly the further causes."""
     listed = "".join(
-        f"<li><strong>{escape(reason.message)}</strong> {escape(reason.advice)}</li>" for reason in reasons
+        f"<li><strong>{escape(reason.message)}</strong> {escape(reason.advice)}{_also(reason, language)}</li>"
+        for reason in reasons
     )
     return f'<ul class="reasons">{listed}</ul>'
 
 
-def _gates(assessment: Assessment) -> list[Measure]:
+def _also(reason: Reason, language: Language) -> str:
+    """The causes that the sentences of a reason leave out."""
+    further = ", ".join(cause_title(cause, language).lower() for cause in reason.causes[1:])
+    return f' <span class="quiet">{text("reason.also", language, causes=further)}</span>' if further else ""
+
+
+def gates(assessment: Assessment) -> list[Measure]:
     """The gates of a face in the order of its way, and then the score."""
     return [row for row in GATED if getattr(assessment, row.name) is not None] + [SCORE]
 
 
 def gate_strip(assessment: Assessment, policy: Policy, language: Language) -> str:
     """Gate, gate, gate, score: what was measured, what is asked for, and whether it is kept."""
-    steps = "".join(_gate(row, assessment, policy, language) for row in _gates(assessment))
+    steps = "".join(_gate(row, assessment, policy, language) for row in gates(assessment))
     return f'<ol class="strip" aria-label="{text("strip", language)}">{steps}</ol>'
 
 
@@ -161,7 +174,7 @@ def _gate(row: Measure, assessment: Assessment, policy: Policy, language: Langua
     return (
         f'<li class="gate {kind}"><span class="gate-title">{row.title.in_language(language)}</span>'
         f'<b>{mark}<span class="unseen">{said} </span>{row.text(value, language)}</b>'
-        f'<span class="quiet">{_bound(row, policy, language)}</span></li>'
+        f'<span class="quiet">{bound(row, policy, language)}</span></li>'
     )
 
 
@@ -367,7 +380,7 @@ def _pose(pose: Pose | None, language: Language) -> str:
         return f"<p>{text('pose.unknown', language)}</p>"
     caption = "pose.frontal" if abs(pose.yaw) <= FRONTAL_YAW else "pose.turned"
     angles = "".join(
-        f"<div><dt>{text(name, language)}</dt><dd>{getattr(pose, name):+.0f}°</dd></div>"
+        f"<div><dt>{text(name, language)}</dt><dd>{getattr(pose, name):+z.0f}°</dd></div>"
         for name in ("pitch", "roll")
     )
     return f'<p><b>{text(caption, language)}</b></p><dl class="angles">{angles}</dl>'
@@ -384,12 +397,12 @@ def _measure(row: Measure, assessment: Assessment, policy: Policy, language: Lan
 
 
 def _gauge(row: Measure, value: float, policy: Policy, language: Language) -> str:
-    limit, bound = plots.limit_of(row, policy), _bound(row, policy, language)
+    limit, asked = plots.limit_of(row, policy), bound(row, policy, language)
     title = row.title.in_language(language)
-    label = text("gauge.label", language, title=title, value=row.text(value, language), bound=bound)
+    label = text("gauge.label", language, title=title, value=row.text(value, language), bound=asked)
     return (
         f"{plots.gauge(row, value, limit, language, label)}"
-        f'<p><b>{title}</b> <span class="quiet">{bound}</span></p>'
+        f'<p><b>{title}</b> <span class="quiet">{asked}</span></p>'
     )
 
 
@@ -398,7 +411,7 @@ def _line(row: Measure, value: float, policy: Policy, language: Language) -> str
     mark, title = f'<span class="mark {kind}">{icon(kind)}</span>', row.title.in_language(language)
     return (
         f"<p>{mark} {title} <b>{row.text(value, language)}</b><br>"
-        f'<span class="quiet">{_bound(row, policy, language)}</span></p>'
+        f'<span class="quiet">{bound(row, policy, language)}</span></p>'
     )
 
 
@@ -412,7 +425,8 @@ def _bar(row: Measure, value: float, language: Language) -> str:
     )
 
 
-def _bound(row: Measure, policy: Policy, language: Language) -> str:
+def bound(row: Measure, policy: Policy, language: Language) -> str:
+    """What a policy asks of a measure, in words."""
     key = "bound.at_least" if row.higher_is_better else "bound.at_most"
     return text(key, language, limit=row.limit_text(plots.limit_of(row, policy), language))
 
@@ -492,13 +506,13 @@ def result_download(assessment: Assessment | None, language: Language) -> str:
         return f'<p class="quiet">{text("downloads.idle", language)}</p>'
     document = json.dumps(assessment.to_dict(), ensure_ascii=False, indent=1)
     url = f"data:application/json;charset=utf-8,{quote(document)}"
-    return _download("json", url, f"{_stem(assessment)}.json", language)
+    return _download("json", url, f"{stem(assessment)}.json", language)
 
 
 def picture_downloads(assessment: Assessment | None, pictures: Mapping[str, str], language: Language) -> str:
     """Likewise the pictures, which no moved slider changes."""
     return "".join(
-        _download(kind, pictures[picture], f"{_stem(assessment)}-{ending}", language)
+        _download(kind, pictures[picture], f"{stem(assessment)}-{ending}", language)
         for kind, picture, ending in (
             ("masked", "masked_file", "masked.png"),
             ("annotated", "photo", "annotated.jpg"),
@@ -507,7 +521,8 @@ def picture_downloads(assessment: Assessment | None, pictures: Mapping[str, str]
     )
 
 
-def _stem(assessment: Assessment) -> str:
+def stem(assessment: Assessment) -> str:
+    """What the files of a photo are called, without their endings."""
     return assessment.image.rsplit("/", 1)[-1].rsplit(".", 1)[0] or "face"
 
 

@@ -32,6 +32,7 @@ from PIL import Image
 
 import app
 from demo import about, compare, curate, draw, limits, live, photo, pieces, plots, wording
+from demo.files import ASSETS
 from demo.page import language_of
 from demo.policy import policy_of, values_in
 from demo.visits import Camera, Visit, Visits
@@ -41,7 +42,16 @@ from faceqa.curation.settings import Settings
 from faceqa.curation.table import Row, read_csv
 from faceqa.evaluation import stress
 from faceqa.languages import LANGUAGES
-from faceqa.measures.registry import COMPONENTS, GATED, JUDGED, LEVELLED, SCORE, TAKEN
+from faceqa.measures.registry import (
+    COMPONENTS,
+    DISTORTIONS,
+    FAULT_FROM,
+    GATED,
+    JUDGED,
+    LEVELLED,
+    SCORE,
+    TAKEN,
+)
 from faceqa.verdict.policy import OF_A_FACE
 from faceqa.verdict.reasons import WORDINGS
 
@@ -252,6 +262,16 @@ def test_the_page_shows_every_step(scorer, held):
     assert all(
         f'alt="{wording.text(key, "en")}"' in html for key in ("alt.photo", "alt.recognition", "alt.quality")
     )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_card_names_every_cause_of_a_low_score(scorer, held, language):
+    spoilt = replace(held, assessment=replace(held.assessment, distortions={"noise": 0.9, "blur": 0.4}))
+    card, *_ = photo.rejudged(scorer, spoilt, Policy(cafi_threshold=100), language)
+    noise, blur = (next(row for row in DISTORTIONS if row.name == name) for name in ("noise", "blur"))
+    assert noise.message.in_language(language) in card
+    also = wording.text("reason.also", language, causes=blur.title.in_language(language).lower())
+    assert card.count(also) == 1 and noise.title.in_language(language).lower() not in also
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -516,6 +536,23 @@ def test_a_step_of_the_ladder_is_held_against_the_detail_that_is_left(scorer, ho
     code = "face_too_small"
     assert wording.text("reject", "en") in steps
     assert WORDINGS[code].message.en.partition("{")[0] in steps
+
+
+@pytest.mark.parametrize("kind", stress.DISTORTION_OF)
+def test_a_ladder_is_told_by_its_own_distortion(kind, scorer, collins):
+    """Its severity rises to a fault; enlarged a second time, a picture is told to be blurred, too."""
+    face = scorer.assess(collins).face
+    climbed = compare.Climbed(
+        kind, tuple(compare.stressed(scorer, step) for step in stress.climb(kind, collins, face))
+    )
+    own, *others = [row.name for row in compare.told(climbed)]
+    assert own == stress.DISTORTION_OF[kind]
+    assert others == (["blur"] if kind == "resolution" else [])
+    severities = [step.assessment.distortions[own] for step in climbed.steps]
+    assert severities[0] < FAULT_FROM <= max(severities)
+    figure = compare._climbed(climbed, Policy(), scorer, "en")[1]["value"]
+    title = next(row.title.en for row in DISTORTIONS if row.name == own)
+    assert [list(curve.y) for curve in figure.data if curve.name == title] == [severities]
 
 
 def test_the_cafi_comes_from_the_rows_above_it(scorer):
@@ -928,6 +965,17 @@ def test_a_file_that_is_too_large_is_refused(small_server):
     with pytest.raises(HTTPError) as refused:
         sent(small_server.address, bytes(1_200_000))
     assert refused.value.code == 413
+
+
+def test_one_file_alone_changes_what_belongs_to_the_browser():
+    """Others ask the browser for the camera or the clipboard, and put nothing into its place."""
+    changes = re.compile(
+        r"defineProperty|\.prototype\b|(?:window|globalThis|navigator|mediaDevices)(?:\.\w+|\[[^]]*\])\s*=[^=]"
+        r"|(?<![.\w])(?:fetch|getUserMedia|WebSocket|XMLHttpRequest)\s*=[^=]"
+    )
+    scripts = {path.name: path.read_text(encoding="utf-8") for path in ASSETS.glob("*.js")}
+    assert [name for name, script in scripts.items() if changes.search(script)] == ["before_gradio.js"]
+    assert changes.findall(scripts["before_gradio.js"]) == ["defineProperty"]
 
 
 def test_uploads_are_deleted_when_they_are_old(small_server):

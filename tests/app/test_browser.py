@@ -20,11 +20,11 @@ from conftest import EXAMPLES
 from files import camera_film, write_video
 from PIL import Image
 
-from demo import curate, limits, wording
+from demo import curate, limits, share, wording
 from faceqa import Policy
 from faceqa.curation.table import read_csv
 from faceqa.languages import LANGUAGES, Language
-from faceqa.measures.registry import GATED, SCORE, TAKEN
+from faceqa.measures.registry import DISTORTIONS, GATED, SCORE, TAKEN
 from faceqa.verdict.reasons import WORDINGS
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -141,6 +141,26 @@ def test_an_upload_gets_its_verdict_and_its_downloads(visit, scorer, tmp_path):
     assert result["ser_fiq"] == expected.ser_fiq
     assert Policy(**result["policy"]) == Policy()
     assert page.locator("#downloads a[download$='.png']").count() == 1
+
+
+def test_the_verdict_is_a_picture_to_share(visit, scorer, tmp_path):
+    page = visit()
+    choose_example(page, "hopper_blur")
+    set_slider(page, "policy-cafi_threshold", 20)
+    page.wait_for_selector("#verdict .verdict.accept")
+    with page.expect_download() as download:
+        page.click("#verdict [data-choice=share]")
+    assert download.value.suggested_filename == "hopper_blur-faceqa.png"
+    saved = tmp_path / "shared.png"
+    download.value.save_as(saved)
+    expected = scorer.assess(EXAMPLES / "hopper_blur.jpg")
+    with Image.open(saved) as picture:
+        assert picture.size == share.SIZE and picture.format == "PNG"
+        said = picture.info["Description"]
+    assert wording.text("accept", "en") in said  # as the slider says
+    assert SCORE.text(expected.scores["dbcnn"]) in said
+    choose_example(page, "no_face")
+    assert page.locator("#verdict [data-choice=share]").count() == 0
 
 
 def test_a_slider_turns_the_verdict_without_a_network(visit, monkeypatch, scorer):
@@ -332,6 +352,11 @@ def test_photos_stand_side_by_side_and_one_is_put_under_stress(visit):
     page.wait_for_selector("#stress-steps figure >> nth=5")
     page.wait_for_selector("#stress-curve .main-svg")
     assert page.locator("#stress-steps figure small").count() == page.locator("#stress-steps .reject").count()
+    shown = page.inner_text("#stress-curve")
+    blur = next(row.title.en for row in DISTORTIONS if row.name == "blur")
+    assert blur in shown and "Covered" in shown
+    assert blur in page.inner_text("#stress-steps figure >> nth=5")
+    assert not page.locator("#stress-curve .modebar").first.is_visible()  # it would lie over the figure
     page.check("#stress-kind input[value=noise]")  # another kind: the old steps go
     page.wait_for_function("!document.querySelector('#stress-steps figure, #stress-curve .main-svg')")
 
@@ -613,6 +638,29 @@ def test_one_set_of_thresholds_rules_on_every_tab(visit):
         assert page.is_visible("#policy")
     page.click("#tabs button[role=tab] >> nth=4")
     page.wait_for_selector("#policy", state="hidden")
+
+
+WATCH_PLACES = """
+window.places = [];
+const look = () => {
+  const photo = document.querySelector('#photo');
+  if (photo) window.places.push(photo.getBoundingClientRect().top);
+  requestAnimationFrame(look);
+};
+requestAnimationFrame(look);
+"""
+
+
+@pytest.mark.parametrize(("width", "is_open"), [(390, False), (1440, True)])
+def test_the_thresholds_are_folded_in_on_a_phone_and_nothing_jumps(visit, width, is_open):
+    page = visit(viewport={"width": width, "height": 844}, before=WATCH_PLACES)
+    slider = page.locator("#policy-cafi_threshold input[type=range]")
+    assert slider.is_visible() == is_open
+    places = page.evaluate("window.places")
+    assert max(places) - min(places) < 24
+    if not is_open:
+        page.click("#policy-fold > button")
+        slider.wait_for(state="visible")
 
 
 def test_a_phone_shows_the_steps_side_by_side_and_the_page_is_short(visit):
