@@ -166,7 +166,7 @@ def _stage(language: Language) -> str:
         f'<div class="live-columns"><div class="live-camera">{problems}'
         f'<div class="stage"><canvas width="{width}" height="{height}" role="img" '
         f'aria-label="{text("live.camera", language)}"></canvas>'
-        f'<div data-place="overlay"></div><p class="stage-idle">{text("live.idle", language)}</p></div>'
+        f'<div data-place="overlay"></div><p class="stage-idle">{text("live.stage", language)}</p></div>'
         f'<p class="stage-buttons"><button type="button" class="button primary" data-do="start">'
         f"● {text('live.start', language)}</button>"
         f'<button type="button" class="button stop" data-do="stop" hidden>'

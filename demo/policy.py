@@ -121,6 +121,7 @@ def policy_panel(visit: Sequence[Any]) -> PolicyPanel:
             reset = gr.Button(say("policy.reset"), size="sm", elem_id="policy-reset", scale=0, min_width=90)
         sliders: dict[Setting, gr.Slider] = {}
         with gr.Accordion(say("policy.thresholds"), open=True, elem_id="policy-fold"):
+            gr.HTML("", js_on_load=asset("closed_on_phones.js"), elem_classes="unseen")
             with gr.Row(elem_classes="sliders"):
                 sliders |= {setting: _slider(setting) for setting in OF_A_FACE if not setting.is_weight}
             with gr.Accordion(say("policy.weights"), open=False, elem_id="policy-weights"), gr.Row():

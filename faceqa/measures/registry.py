@@ -130,7 +130,7 @@ class Measure:
 
     def text(self, value: float | None, language: Language = "en") -> str:
         """A value as people read it, with its unit."""
-        return "-" if value is None else self._told(value, f".{self.shown}f", language)
+        return "-" if value is None else self._told(value, f"z.{self.shown}f", language)
 
     def limit_text(self, limit: float, language: Language = "en") -> str:
         """A limit as people set it, with its unit: no digit is rounded away, and none is added."""

@@ -438,3 +438,8 @@ def test_every_component_has_words_in_each_language(row):
     for words in (row.title, row.meaning, row.fault, row.advice):
         assert len(words) == len(LANGUAGES) and all(words)
         assert any("가" <= letter <= "힣" for letter in words.ko)
+
+
+@pytest.mark.parametrize(("value", "shown"), [(-0.2, "0°"), (0.2, "0°"), (-7.4, "-7°")])
+def test_no_angle_is_minus_nothing(value, shown):
+    assert next(row for row in GATED if row.name == "yaw").text(value) == shown
