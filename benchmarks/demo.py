@@ -42,7 +42,8 @@ from faceqa.reading import image
 
 REPEATS = 7
 LIVE_SECONDS = 20
-EXAMPLES = ("hopper", "collins")
+EXAMPLES = ("collins", "hopper")
+"""The page opens with the second one: its verdict is there before a click."""
 THRESHOLDS = (90, 40)
 """Of the CAFI, in turn: the verdict flips every time."""
 

@@ -264,7 +264,8 @@ def photo_tab(scorer: Scorer, opening: Scorer, visits: Visits, policy: PolicyPan
     settings = [*policy.visit, *policy.sliders]
     # Not preprocessed, because only faceqa.reading decodes photos.
     shown_photo = photo.input(assess, [photo, *settings], list(outputs), preprocess=False, **runs_networks)
-    shown_example = examples.click(example, settings, list(outputs), **runs_networks)
+    # "multiple": a click on another example, before the verdict on the first is there, counts as well.
+    shown_example = examples.click(example, settings, list(outputs), trigger_mode="multiple", **runs_networks)
     faces.click(choose, settings, list(outputs), **runs_networks)
     card.click(share_picture, settings, shared, api_visibility="private", show_progress="hidden").then(
         None, shared, js=asset("download.js"), api_visibility="private"

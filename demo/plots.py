@@ -214,13 +214,15 @@ def ladder(
         name = title if row.factor == 1 else f"{row.factor:g} {TIMES} {title}"
         symbol = SCORE_SYMBOL if row is SCORE else symbol
         draw(1, name, _scaled(row, curves[row.name]), row.colour, symbol, ".1f")
-        _limit_line(figure, 1, row, limit, f"{name} ≥ {limit:g}", limit == max(limits.values()))
+        _limit_line(
+            figure, 1, row, limit, f"{name} ≥ {limit:g}", "right" if limit == max(limits.values()) else "left"
+        )
     styles = cycle(zip(DISTORTION_COLOURS, DASHES, strict=True))
     for (name, values), (colour, dash) in zip(severities.items(), styles, strict=False):
         draw(2, name, values, colour, "diamond", ".2f", dash)
     title, limit = COVER.title.in_language(language), limit_of(COVER, policy)
     draw(2, title, curves[COVER.name], COVER.colour, "circle", ".1%")
-    _limit_line(figure, 2, COVER, limit, f"{title} ≤ {COVER.limit_text(limit, language)}", True)
+    _limit_line(figure, 2, COVER, limit, f"{title} ≤ {COVER.limit_text(limit, language)}", "right")
     figure.update_xaxes(type="category")
     figure.update_xaxes(title=words["level"], row=2)
     figure.update_yaxes(title=words["score"], range=[-4, 104], row=1)
@@ -228,12 +230,12 @@ def ladder(
     return _styled(figure, LADDER_HEIGHT, legend=True)
 
 
-def _limit_line(figure: go.Figure, row: int, measure: Measure, limit: float, said: str, above: bool) -> None:
+def _limit_line(figure: go.Figure, row: int, measure: Measure, limit: float, said: str, side: str) -> None:
     figure.add_hline(
         y=limit,
         line={"color": measure.colour, "dash": "dot", "width": 1.5},
         annotation={"text": said, "font": {"color": GREY}},
-        annotation_position="top right" if above else "bottom left",
+        annotation_position=f"top {side}",
         row=row,
         col=1,
     )

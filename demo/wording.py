@@ -221,7 +221,7 @@ OWN: dict[str, tuple[str, str]] = {
     ),
     "step.quality.idle": (
         "DBCNN scores blur, noise and resolution of the face, without the background.",
-        "DBCNN이 배경을 뺀 얼굴의 흐림, 잡음, 해상도를 평가합니다.",
+        "DBCNN이 배경을 뺀 얼굴의 흐림, 노이즈, 해상도를 평가합니다.",
     ),
     "step.result.idle": ("First the gates, then the score.", "필수 기준을 먼저 보고 점수를 매깁니다."),
     "alt.photo": (
@@ -420,14 +420,14 @@ OWN: dict[str, tuple[str, str]] = {
         "Blur, noise and low resolution lower the picture quality while the face can still be recognised. A covered face "
         "can stay as sharp as before. That is why the CAFI needs two metrics.",
         "사진 탭의 사진(없으면 첫 번째 예시)을 단계적으로 나쁘게 만듭니다. 어느 곡선이 먼저 떨어지는지 보세요. "
-        "아래 그래프는 faceqa가 알아낸 손상입니다. 흐림, 잡음, 낮은 해상도는 얼굴을 아직 알아볼 수 있을 때 이미 화질을 떨어뜨립니다. 가려진 얼굴은 화질이 그대로일 수 있습니다. "
+        "아래 그래프는 faceqa가 알아낸 손상입니다. 흐림, 노이즈, 낮은 해상도는 얼굴을 아직 알아볼 수 있을 때 이미 화질을 떨어뜨립니다. 가려진 얼굴은 화질이 그대로일 수 있습니다. "
         "그래서 CAFI에는 두 가지 지표가 필요합니다.",
     ),
     "stress.kind": ("Make the photo worse by", "나쁘게 만드는 방법"),
     "stress.resolution": ("Resolution", "해상도"),
     "stress.blur": ("Blur", "흐림"),
     "stress.jpeg": ("JPEG", "JPEG 압축"),
-    "stress.noise": ("Noise", "잡음"),
+    "stress.noise": ("Noise", "노이즈"),
     "stress.darkness": ("Darkness", "어두움"),
     "stress.mask": ("Drawn mask", "그려 넣은 마스크"),
     "stress.rotation": ("Rotation", "회전"),

@@ -127,6 +127,16 @@ def test_one_click_leads_to_a_verdict_that_says_why(visit, scorer):
     assert page.locator(".gate.skipped").count() == 1  # the CAFI
 
 
+def test_the_last_of_two_quick_clicks_is_what_is_shown(visit):
+    page = visit()
+    page.click("#examples [data-choice=collins]")
+    page.click("#examples [data-choice=no_face]")
+    page.wait_for_selector("#downloads a[download='no_face.json']")
+    page.wait_for_timeout(1000)
+    assert "No face was found" in page.inner_text("#verdict")
+    assert page.locator("#downloads a[download='collins.json']").count() == 0
+
+
 def test_an_upload_gets_its_verdict_and_its_downloads(visit, scorer, tmp_path):
     page = visit()
     page.set_input_files("#photo input[type=file]", EXAMPLES / "collins.jpg")
