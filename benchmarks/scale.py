@@ -70,10 +70,11 @@ def timed(photos: Path, out: Path, runner: Runner) -> dict[str, float]:
     """Images a second from the first that is done to the last, and the seconds of all."""
     run = Run(out, Settings((str(photos),)))
     begun = time.perf_counter()
-    steps = [(time.perf_counter(), images) for images in run.assess(lambda: Scorer(device="cpu"), runner)]
+    done = run.assess(lambda: Scorer(device="cpu"), runner)
+    steps = [(time.perf_counter(), images) for images in done if images]
     ended = time.perf_counter()
     run.publish(Selection())
-    (first, at_first), later = steps[1], steps[2:]
+    (first, at_first), *later = steps
     rate = sum(images for _, images in later) / (later[-1][0] - first) if later else at_first
     return {"images_a_second": round(rate, 2), "seconds": round(ended - begun, 1)}
 

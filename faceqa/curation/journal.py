@@ -29,6 +29,9 @@ JOURNAL = "scores.jsonl"
 SHARDS = "shards"
 """The folder in the output folder where a run on many machines keeps its rows, in files by number."""
 
+PIECES = "pieces.jsonl"
+"""The file in the output folder that says which pieces such a run is cut into, one a line."""
+
 VECTORS = ("embedding", "descriptor")
 """What the line of a face holds beside the columns of the table: attributes of its row."""
 

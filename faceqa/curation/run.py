@@ -68,7 +68,11 @@ class Run:
         return cls(out, read_settings(out))
 
     def assess(
-        self, load_scorer: Callable[[], Scorer], runner: Runner = "local", address: str | None = None
+        self,
+        load_scorer: Callable[[], Scorer],
+        runner: Runner = "local",
+        address: str | None = None,
+        store: str | None = None,
     ) -> Iterator[int]:
         """Assess the data set, or what an earlier run left of it.
 
@@ -76,6 +80,7 @@ class Run:
             load_scorer: Loads the models; not called where everything is assessed already.
             runner: Who works through the images.
             address: Of the cluster, for the runner "ray".
+            store: The run's address, where its folder is a copy of what lies there.
 
         Yields:
             How many more images are done. What was yielded is safely on disk.
@@ -83,7 +88,7 @@ class Run:
         Raises:
             CurationError: when the folder holds something else.
         """
-        yield from RUNNERS[runner](self.settings, self.out, load_scorer, address)
+        yield from RUNNERS[runner](self.settings, self.out, load_scorer, address, store)
 
     def rows(self, selection: Selection) -> Iterator[Row]:
         """The rows with their verdicts, read as they are needed.
@@ -268,10 +273,6 @@ def curate(
     sources = list(sources)
     if is_address(out) and any(f"{out}/".startswith(f"{source}".rstrip("/") + "/") for source in sources):
         raise CurationError("bad_output", f"{out} lies in a folder that is read. Choose another one.")
-    if runner == "ray" and is_address(out):
-        raise CurationError(
-            "not_with_ray", "Ray's workers write to a folder that all share; name that, no address."
-        )
     if runner == "ray" and scorer is not None:
         raise CurationError("not_with_ray", "Ray's workers load scorers of their own; leave `scorer` out.")
     policy = policy or Policy()
@@ -298,7 +299,7 @@ def curate(
 
     with Workplace(out) as place:
         run = Run(place.folder, settings)
-        for images in run.assess(load_scorer, runner, address):
+        for images in run.assess(load_scorer, runner, address, place.address):
             progress(images)
             place.save()
         levelled = run.level(None if level is True else Path(level)) if level else None

@@ -3,7 +3,8 @@
 Storage behind an address cannot append to a file. So the journal goes there in parts, each named by the byte
 of the journal at which it begins, every `SECONDS` and when the run stops. Who goes on with the run puts them
 together. At the end the parts make way for the whole journal, beside all else that the run has written. A
-part or file that is sent twice, because the connection broke, is there once.
+part or file that is sent twice, because the connection broke, is there once. The files of rows of a run on
+many machines are sent by who writes them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from faceqa.curation.clips import CLIPS
-from faceqa.curation.journal import JOURNAL
+from faceqa.curation.journal import JOURNAL, PIECES, SHARDS
 from faceqa.errors import CurationError, RemoteError
 from faceqa.reading.remote import ask, is_address
 
@@ -82,20 +83,20 @@ class Workplace:
 
     def save(self) -> None:
         """Send what is new of the journal, where it is time to."""
-        if self.address is not None and time.monotonic() >= self._due:
-            self._send_part(self.address)
+        if self.address is not None and time.monotonic() >= self._due and self._send_part(self.address):
             self._due = time.monotonic() + SECONDS
 
     def finish(self) -> None:
         """Send all that the run has written."""
         if (address := self.address) is None:
             return
-        files = [path for path in self.folder.rglob("*") if path.is_file()]
+        shards = self.folder / SHARDS
+        files = [path for path in self.folder.rglob("*") if path.is_file() and path.parent != shards]
         for name in SORTED:
             if (self.folder / name).is_dir():
                 ask(f"{address}/{name}", _remove)
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(lambda path: self._send(address, path), sorted(files)))
+            list(pool.map(lambda path: send(address, path, self.folder), sorted(files)))
         ask(f"{address}/{PARTS}", _remove)
         self._sent = (self.folder / JOURNAL).stat().st_size
 
@@ -105,13 +106,8 @@ class Workplace:
             raise CurationError("bad_output", f"{address} holds other files. Choose a new folder.")
         wanted = (name for name in there if name.split("/")[0] not in (*SORTED, PARTS))
         for name in wanted:
-            self._bring(address, name)
+            bring(address, name, self.folder)
         self._put_together(address, (name for name in there if name.startswith(f"{PARTS}/")))
-
-    def _bring(self, address: str, name: str) -> None:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        ask(f"{address}/{name}", lambda files, place: files.get_file(place, str(path)))
 
     def _put_together(self, address: str, parts: Iterable[str]) -> None:
         journal = self.folder / JOURNAL
@@ -123,20 +119,33 @@ class Workplace:
                     file.write(content)
                 self._sent += len(content)
 
-    def _send_part(self, address: str) -> None:
-        journal = self.folder / JOURNAL
+    def _send_part(self, address: str) -> bool:
+        """Send what is new of the journal, and with its beginning the list of pieces; whether any is."""
+        journal, pieces = self.folder / JOURNAL, self.folder / PIECES
         if not journal.exists():
-            return
+            return False
         with journal.open("rb") as file:
             file.seek(self._sent)
             new = file.read()
         if new:
             ask(f"{address}/{PARTS}/{self._sent:015}", lambda files, place: files.pipe_file(place, new))
+            if not self._sent and pieces.exists():
+                send(address, pieces, self.folder)
             self._sent += len(new)
+        return bool(new)
 
-    def _send(self, address: str, path: Path) -> None:
-        name = path.relative_to(self.folder).as_posix()
-        ask(f"{address}/{name}", lambda files, place: files.put_file(str(path), place))
+
+def send(address: str, path: Path, folder: Path) -> None:
+    """Send a file of a run's folder to the same place below its address."""
+    name = path.relative_to(folder).as_posix()
+    ask(f"{address}/{name}", lambda files, place: files.put_file(str(path), place))
+
+
+def bring(address: str, name: str, folder: Path) -> None:
+    """Bring a file from below a run's address to the same place in its folder."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ask(f"{address}/{name}", lambda files, place: files.get_file(place, str(path)))
 
 
 def is_run(address: str) -> bool:

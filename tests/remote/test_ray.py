@@ -13,7 +13,7 @@ import pytest
 from checkout import ROOT
 from conftest import EXAMPLES
 
-from faceqa import CurationError, Scorer, curate
+from faceqa import CurationError, Scorer, cli, curate
 from faceqa.curation.journal import SHARDS, read_rows
 from faceqa.curation.run import Run
 from faceqa.curation.runners import ray as runner
@@ -87,6 +87,35 @@ def test_two_nodes_give_what_one_process_gives(album, local, cluster, tmp_path):
     assert caught.value.code == "other_runner"
 
 
+def test_a_run_at_an_address_needs_no_shared_folder(s3, album, local, cluster, tmp_path, monkeypatch, capsys):
+    """It is stopped after its first piece, goes on, and is judged again."""
+    import fsspec
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    files = fsspec.filesystem("s3", endpoint_url=s3, use_listings_cache=False)
+    files.mkdir("cluster")
+    address = "s3://cluster/run"
+
+    def names() -> set[str]:
+        return {path.removeprefix("cluster/run/") for path in files.find("cluster/run")}
+
+    def stops(images: int) -> None:
+        if images:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        curate([album], address, all_faces=True, device="cpu", runner="ray", progress=stops)
+    assert "pieces.jsonl" in names() and any(name.startswith(f"{SHARDS}/") for name in names())
+    again: list[int] = []
+    curate([album], address, all_faces=True, device="cpu", runner="ray", progress=again.append)
+    assert 0 < again[0] < IMAGES and sum(again) == IMAGES
+    for name in TABLES:
+        assert files.cat_file(f"cluster/run/{name}") == (local / name).read_bytes()
+    assert not any(".part" in name for name in names()) and not list(tmp_path.iterdir())
+    assert cli.main(["rejudge", address, "--cafi-threshold", "100"]) == 1
+    assert json.loads(files.cat_file("cluster/run/summary.json"))["accepted"] == 0
+
+
 def dying(flag: Path) -> Callable[[], Any]:
     """Loads scorers of which the first to come to its second batch is killed."""
 
@@ -126,7 +155,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(album, local,
 def test_a_node_that_is_removed_loses_nothing_and_doubles_nothing(album, local, cluster, tmp_path):
     run = Run(tmp_path, Settings((str(album),), all_faces=True))
     done = run.assess(lambda: Scorer(device="cpu"), "ray")
-    images = next(done) + next(done)
+    images = next(images for images in done if images)
     assert images < IMAGES
     (second,) = cluster.worker_nodes
     cluster.remove_node(second, allow_graceful=False)
@@ -138,7 +167,7 @@ def test_a_node_that_is_removed_loses_nothing_and_doubles_nothing(album, local, 
 def test_a_run_that_was_stopped_goes_on_with_the_pieces_it_began_with(album, local, cluster, tmp_path):
     run = Run(tmp_path, Settings((str(album),), all_faces=True))
     done = run.assess(lambda: Scorer(device="cpu"), "ray")
-    next(done), next(done)
+    next(images for images in done if images)
     done.close()  # type: ignore[attr-defined]
     assert len({row.image for row in read_rows(tmp_path)}) > 0
     (album / "new.jpg").write_bytes((EXAMPLES / "hopper.jpg").read_bytes())

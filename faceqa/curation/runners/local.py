@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 def run(
-    settings: Settings, out: Path, load_scorer: Callable[[], Scorer], address: str | None = None
+    settings: Settings,
+    out: Path,
+    load_scorer: Callable[[], Scorer],
+    address: str | None = None,
+    store: str | None = None,
 ) -> Iterator[int]:
     """Assess what is not yet in the journal.
 
@@ -26,6 +30,7 @@ def run(
         out: The folder of the run.
         load_scorer: Loads the models; not called where everything is assessed already.
         address: Of other machines, which this runner has none of.
+        store: The run's address, to which others send.
 
     Yields:
         The number of images that came to the journal: first those of earlier runs, then batch by batch.

@@ -6,7 +6,8 @@ An actor writes the rows of a piece as one Parquet file under its number, whole 
 is begun again, because a worker or a machine was lost, ends in the same file: nothing is lost, and nothing
 counts twice. Which actor gets which piece, and how many wait, is left to Ray.
 
-All machines must reach the sources, and the run's folder by one path: a shared disk, or one machine.
+All machines must reach the sources, and the run's folder by one path: a shared disk, or one machine. Or the
+run lies at an address: then a worker sends its files there, and the driver brings them to its own folder.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,9 +24,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from faceqa.curation.journal import SHARDS, VECTORS, Journal, shard, shard_images
+from faceqa.curation.journal import PIECES, SHARDS, VECTORS, Journal, shard, shard_images
 from faceqa.curation.settings import Settings
 from faceqa.curation.table import Row, own_schema, parquet_writer
+from faceqa.curation.workplace import bring, send
 from faceqa.errors import CurationError, FaceqaError, RemoteError
 from faceqa.reading.remote import RemoteFile
 from faceqa.reading.sources import CONTAINERS, File, file_name, files_of, named_images, placed
@@ -40,9 +43,6 @@ CORES = 2
 
 MOST_BLOCKS = 10_000
 """Ray's tasks: of more pieces a task has several, and one that begins again skips those that are done."""
-
-PIECES = "pieces.jsonl"
-"""The file in the output folder that says which pieces there are, one a line."""
 
 FAILED = "runner_failed"
 """The code of an error that is Ray's, or of a machine."""
@@ -60,16 +60,22 @@ class Worker:
         out: Its folder.
         load_scorer: Loads the models.
         engine: What all results of the run are computed with.
+        store: The run's address, where it has one.
     """
 
     settings: Settings
     out: Path
     load_scorer: Callable[[], Scorer]
     engine: dict[str, str]
+    store: str | None = None
 
 
 def run(
-    settings: Settings, out: Path, load_scorer: Callable[[], Scorer], address: str | None = None
+    settings: Settings,
+    out: Path,
+    load_scorer: Callable[[], Scorer],
+    address: str | None = None,
+    store: str | None = None,
 ) -> Iterator[int]:
     """Assess the pieces that have no file of rows yet. See `runners.local.run`.
 
@@ -78,6 +84,7 @@ def run(
         out: The folder of the run.
         load_scorer: Loads the models, in each actor.
         address: Of the cluster, as `ray.init` takes it; by default this machine alone.
+        store: The run's address, of which `out` is a copy; by default all machines share `out`.
 
     Raises:
         CurationError: `missing_package`, `no_cluster`, `other_runner`, `not_with_ray`, `other_engine` or
@@ -101,7 +108,8 @@ def run(
             share, actors = _shares()
             engine = _engine(load_scorer, share)
             journal.begin(engine)
-            worker = Worker(settings, out, load_scorer, engine)
+            yield 0  # the beginning is sent to the address before the first file of rows
+            worker = Worker(settings, out, load_scorer, engine, store)
             yield from _assess({number: pieces[number] for number in left}, worker, share, actors)
 
 
@@ -119,15 +127,20 @@ class Assessing:
             batch: `number` and `piece`, its files as JSON.
 
         Returns:
-            By piece how many images it has, and code and message of what stopped it, both empty where nothing
-            did.
+            By piece its number, how many images it has, and code and message of what stopped it, both empty
+            where nothing did.
         """
         told = [
             self._piece(int(number), json.loads(piece))
             for number, piece in zip(batch["number"], batch["piece"], strict=True)
         ]
         images, codes, messages = zip(*told, strict=True)
-        return {"images": list(images), "code": list(codes), "message": list(messages)}
+        return {
+            "number": batch["number"],
+            "images": list(images),
+            "code": list(codes),
+            "message": list(messages),
+        }
 
     def _piece(self, number: int, places: list[Place]) -> tuple[int, str, str]:
         worker = self._worker
@@ -151,7 +164,14 @@ def assess_piece(worker: Worker, scorer: Scorer, number: int, places: list[Place
     batches = scorer.assess_batches(images, all_faces=settings.all_faces, unmasked=settings.unmasked)
     results = list(chain.from_iterable(batches))
     rows = (_with_vectors(Row.of(result)) for result in chain.from_iterable(results))
-    write_shard(worker.out, number, rows, len(results))
+    if worker.store is None:
+        write_shard(worker.out, number, rows, len(results))
+        return len(results)
+    with tempfile.TemporaryDirectory(prefix="faceqa-") as scratch:
+        folder = Path(scratch)
+        (folder / SHARDS).mkdir()
+        write_shard(folder, number, rows, len(results))
+        send(worker.store, shard(folder, number), folder)
     return len(results)
 
 
@@ -288,6 +308,8 @@ def _assess(pieces: dict[int, str], worker: Worker, share: dict[str, Any], actor
         for row in done.iter_rows():
             if row["code"]:
                 stopped = stopped or (row["code"], row["message"])
+            elif worker.store is not None:
+                bring(worker.store, shard(Path(), int(row["number"])).as_posix(), worker.out)
             yield int(row["images"])
     if stopped is not None:
         kind = CurationError if stopped[0] in ("other_engine", FAILED) else RemoteError
