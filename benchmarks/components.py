@@ -30,8 +30,10 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 from benchmarks.report import machine, write
 from faceqa import Scorer
+from faceqa.engines.openvino import OpenVinoEngine
 from faceqa.faces.alignment import CROP_SIZE
 from faceqa.faces.detection import load_detector
+from faceqa.faces.mask import FaceMasker
 from faceqa.faces.pose import head_pose
 from faceqa.measures import components
 from faceqa.measures.batch import FaceBatch
@@ -96,9 +98,12 @@ def batch_of(crops: np.ndarray, outlines: np.ndarray) -> FaceBatch:
     chosen = [index for index, faces in enumerate(found) if faces]
     faces = tuple(detector.refine(crops[index], found[index][0]) for index in chosen)
     outline = outlines[chosen].astype(np.float32) / 255
+    masks = FaceMasker(OpenVinoEngine(["face_mask"]))(crops[chosen])
     return FaceBatch(
         faces=faces,
-        poses=tuple(head_pose(face.landmarks) for face in faces),
+        poses=tuple(
+            head_pose(face.landmarks, rotation) for face, rotation in zip(faces, masks.rotation, strict=True)
+        ),
         photo_sizes=((CROP_SIZE, CROP_SIZE),) * len(faces),
         second_areas=(0.0,) * len(faces),
         to_photos=np.stack([AS_IT_IS] * len(faces)),

@@ -1,4 +1,4 @@
-"""How far the head pose of faceqa/faces/pose.py can be trusted, and what its model and its solver rest on.
+"""How far head poses can be trusted: faceqa's, and what they are made of, the network and five landmarks.
 
     python benchmarks/pose.py --data DIR [--every N]
 
@@ -17,9 +17,9 @@ DIR holds, by these names, what is there (each part is optional but the first th
 and `pip install ai-edge-litert DracoPy` brings what faceqa itself does not need.
 
 Ground truth is scarce, so there are four kinds of it. *Reference*: the mean rotation of MediaPipe's 468-point
-mesh and 3DDFA V2 where the two agree to 12 degrees; they are independent, and their distance is printed.
-*Labels* of AFLW2000. *Rendered*: a scanned head turned by known angles. *Known changes*: a photo turned or
-mirrored. Model and solver are chosen on synthetic faces and reported on photographs.
+mesh and 3DDFA V2 where the two agree to 12 degrees; they are independent, and their distance is printed (the
+mesh has taught the network). *Labels* of AFLW2000. *Rendered*: a scanned head turned by known angles. *Known
+changes*: a photo turned or mirrored.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ import json
 import pickle
 import struct
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import cv2
@@ -41,8 +41,11 @@ import torch
 sys.path.append(str(Path(__file__).parents[1]))
 
 from benchmarks.report import machine, write
+from faceqa.engines.openvino import OpenVinoEngine
+from faceqa.faces.alignment import crop_face
 from faceqa.faces.detection import load_detector
-from faceqa.faces.pose import MODEL, head_pose
+from faceqa.faces.mask import FaceMasker
+from faceqa.faces.pose import head_pose, pose_of_landmarks, pose_of_rotation
 from faceqa.reading import image
 from faceqa.reading.sources import source_files
 from faceqa.types import Face
@@ -51,24 +54,19 @@ MIN_WIDTH = 64  # px of a face in the photo
 MAX_DISAGREEMENT = 12.0  # degrees between the two references
 ANGLES = ("yaw", "pitch", "roll")
 MIN_SPREAD = 3.0  # degrees of an angle within a source, below which it has no slope
-YAW_BINS = ((0, 15), (15, 30), (30, 45), (45, 60), (60, 91))
+YAW_BINS = ((0, 15), (15, 30), (30, 45), (45, 60), (60, 75), (75, 91))
+WAYS = ("faceqa", "network", "five landmarks")
 FLIP = np.diag([1.0, -1.0, -1.0])  # y up, z to the viewer <-> y down, z away from the camera
 
 SYNTHETIC = {"generated-faces": "images", "SFHQ-T2I-dataset": "figures"}
 REAL = {"BIQ2021": "Images", "webmorphR.stim": "inst/neutral_front"}
 
-TUTORIAL = np.array(
-    [(-165, -170, 115), (165, -170, 115), (0, 0, 0), (-150, 150, 125), (150, 150, 125)], float
-)
-"""Five of the points that tutorials on head pose copy from each other."""
-
 
 @dataclass
 class Sample:
-    """One face: its landmarks as faceqa finds them, and its true rotation."""
+    """One face: its pose in all ways, by name, (3,) degrees each; and its true rotation."""
 
-    landmarks: np.ndarray
-    size: tuple[int, int]  # of the photo: width, height
+    told: dict[str, np.ndarray]
     truth: np.ndarray
     disagreement: float | None = None  # of the references, degrees
 
@@ -97,11 +95,7 @@ def main() -> None:
     figures: dict = {"machine": machine()}
     figures["sources"] = show_sources(samples)
     figures["yaw"] = show_yaw_bins(samples)
-    figures["candidates"] = show_candidates(samples, faces.mesh.canonical)
-    if "webmorphR.stim" in samples:
-        figures["nose_height"] = show_nose_height(samples["webmorphR.stim"])
     figures["changes"] = show_changes(faces, options.data)
-    figures["distance"] = show_distances(faces.mesh.canonical)
     write("pose", figures)
 
 
@@ -113,12 +107,26 @@ class Faces:
 
     def __init__(self, data: Path):
         self.detector = load_detector()
+        self.masker = FaceMasker(OpenVinoEngine(["face_mask"]))
         self.mesh = Mesh(data / "face_mesh")
         self.morphable = MorphableModel(data / "3DDFA_V2")
 
     def find(self, photo: np.ndarray) -> list[Face]:
         """All faces, with the landmarks that the scorer uses."""
         return [self.detector.refine(photo, face) for face in self.detector.detect(photo)]
+
+    def sample(
+        self, photo: np.ndarray, face: Face, truth: np.ndarray, disagreement: float | None = None
+    ) -> Sample:
+        """What is told of a face."""
+        rotation = self.masker(crop_face(photo, face).image[None]).rotation[0]
+        ways = (
+            head_pose(face.landmarks, rotation),
+            pose_of_rotation(rotation),
+            pose_of_landmarks(face.landmarks),
+        )
+        told = [np.full(3, np.nan) if pose is None else np.array(astuple(pose)) for pose in ways]
+        return Sample(dict(zip(WAYS, told, strict=True)), truth, disagreement)
 
     def referenced(self, files: Iterable[Path]) -> Iterator[Sample]:
         """Every face that both references see alike."""
@@ -133,9 +141,7 @@ class Faces:
                 both = np.stack([mesh, self.morphable.rotation(photo, face)])
                 apart = angle_between(*both)
                 if apart <= MAX_DISAGREEMENT:
-                    yield Sample(
-                        np.array(face.landmarks), photo.shape[1::-1], nearest_rotation(both.sum(0)), apart
-                    )
+                    yield self.sample(photo, face, nearest_rotation(both.sum(0)), apart)
 
     def labelled(self, folder: Path) -> Iterator[Sample]:
         """AFLW2000: pitch, yaw and roll of a fitted 3D face, composed as in its own code."""
@@ -147,7 +153,7 @@ class Faces:
             label = turn(0, -pitch) @ turn(1, -yaw) @ turn(2, -roll)
             photo = image.load(file)
             face = max(self.find(photo), key=lambda face: face.area)
-            yield Sample(np.array(face.landmarks), photo.shape[1::-1], FLIP @ label @ FLIP)
+            yield self.sample(photo, face, FLIP @ label @ FLIP)
 
     def rendered(self, folder: Path) -> Iterator[Sample]:
         """A scanned head seen from 1 m, turned by known angles."""
@@ -156,7 +162,7 @@ class Faces:
             truth = rotation(yaw, pitch, 0)
             photo = scan.photo(truth)
             for face in self.find(photo)[:1]:
-                yield Sample(np.array(face.landmarks), photo.shape[1::-1], truth)
+                yield self.sample(photo, face, truth)
 
 
 class Mesh:
@@ -325,70 +331,6 @@ def wrapped(difference: np.ndarray) -> np.ndarray:
     return (difference + 180) % 360 - 180
 
 
-# --- estimators --------------------------------------------------------------------------------------------
-
-Estimator = Callable[[np.ndarray, tuple[int, int]], np.ndarray]
-
-
-def far_camera(model: np.ndarray) -> Estimator:
-    """What faceqa does, for any model."""
-    inverse = np.linalg.pinv(model - model.mean(0))
-
-    def estimate(landmarks: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        left, _, right = np.linalg.svd((inverse @ (landmarks - landmarks.mean(0))).T, full_matrices=False)
-        rows = left @ right
-        return angles(np.vstack([rows, np.cross(*rows)]))
-
-    return estimate
-
-
-def pinhole(model: np.ndarray, flag: int, near: bool = False) -> Estimator:
-    """OpenCV's solvePnP.
-
-    Args:
-        model: Five points.
-        flag: The solver.
-        near: False for the usual guess, a camera that looks at the middle of the photo with a focal length of
-            its longer side; True for a portrait lens that looks at the face.
-    """
-    points = (model - model.mean(0)) / np.linalg.norm(model[1] - model[0])
-
-    def estimate(landmarks: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        centre = landmarks.mean(0) if near else np.array(size) / 2
-        focal = 8 * np.linalg.norm(np.ptp(landmarks, axis=0)) if near else max(size)
-        camera = np.array([[focal, 0, centre[0]], [0, focal, centre[1]], [0, 0, 1]], float)
-        found, turned, _ = cv2.solvePnP(points, landmarks, camera, None, flags=flag)
-        return angles(cv2.Rodrigues(turned)[0]) if found else np.full(3, np.nan)
-
-    return estimate
-
-
-def ours(landmarks: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """faceqa.faces.pose."""
-    pose = head_pose(landmarks)
-    return np.full(3, np.nan) if pose is None else np.array([pose.yaw, pose.pitch, pose.roll])
-
-
-def canonical_model(vertices: np.ndarray) -> np.ndarray:
-    """The five points among MediaPipe's 468."""
-    groups = ((33, 133, 159, 145), (362, 263, 386, 374), (4,), (61,), (291,))
-    return np.array([vertices[list(group)].mean(0) for group in groups])
-
-
-def fitted_model(samples: list[Sample]) -> np.ndarray:
-    """The mirror-symmetric model whose projections miss the landmarks least, by alternating least squares."""
-    views = np.array([sample.truth[:2] for sample in samples])
-    points = np.array([sample.landmarks - sample.landmarks.mean(0) for sample in samples])
-    model = MODEL - MODEL.mean(0)
-    for _ in range(30):
-        seen = np.einsum("nij,kj->nki", views, model)
-        scaled = points / ((seen * points).sum((1, 2)) / (seen**2).sum((1, 2)))[:, None, None]
-        normal = np.einsum("nij,nik->jk", views, views)
-        model = np.linalg.solve(normal, np.einsum("nij,nki->jk", views, scaled)).T
-        model = (model + model[[1, 0, 2, 4, 3]] * [-1, 1, 1]) / 2
-    return model
-
-
 # --- tables ------------------------------------------------------------------------------------------------
 
 
@@ -398,11 +340,10 @@ def pictures(folder: Path, every: int) -> list[Path]:
     return files[::every] if len(files) > 1000 else files
 
 
-def deviations(samples: list[Sample], estimate: Estimator) -> tuple[np.ndarray, np.ndarray]:
+def deviations(samples: list[Sample], way: str) -> tuple[np.ndarray, np.ndarray]:
     """True angles and errors, both (N, 3) degrees."""
     truth = np.array([angles(sample.truth) for sample in samples])
-    estimates = np.array([estimate(sample.landmarks, sample.size) for sample in samples])
-    return truth, wrapped(estimates - truth)
+    return truth, wrapped(np.array([sample.told[way] for sample in samples]) - truth)
 
 
 def mae(errors: np.ndarray) -> dict[str, float]:
@@ -413,158 +354,86 @@ def mae(errors: np.ndarray) -> dict[str, float]:
 def row(label: str, figures: dict[str, float], *more: str) -> None:
     """Print a line of a table."""
     print(
-        f"{label:34}" + "".join(f"{figures[name]:8.1f}" for name in ANGLES) + "".join(f"  {m}" for m in more)
+        f"{label:42}" + "".join(f"{figures[name]:8.1f}" for name in ANGLES) + "".join(f"  {m}" for m in more)
     )
 
 
 def show_sources(samples: dict[str, list[Sample]]) -> dict:
-    """The pose of faceqa on every source."""
+    """Both ways on every source."""
     print("mean absolute error, degrees          yaw   pitch    roll   faces  references apart  slopes")
-    table = {}
+    table: dict[str, dict] = {}
     for name, group in samples.items():
-        truth, errors = deviations(group, ours)
-        varied = [
-            float(np.polyfit(true, true + error, 1)[0]) if true.std() > MIN_SPREAD else None
-            for true, error in zip(truth.T, errors.T, strict=True)
-        ]
         apart = [sample.disagreement for sample in group if sample.disagreement is not None]
-        figures = mae(errors)
         references = round(float(np.mean(apart)), 1) if apart else None
-        table[name] = {
-            "faces": len(group),
-            "mae": figures,
-            "bias": dict(zip(ANGLES, errors.mean(0).round(1).tolist(), strict=True)),
-            "slope": {a: s and round(s, 2) for a, s in zip(ANGLES, varied, strict=True)},
-            "references_apart": references,
-        }
-        shown = " ".join("   -" if slope is None else f"{slope:4.2f}" for slope in varied)
-        row(name, figures, f"{len(group):6}  {references or '-':>16}  {shown}")
+        table[name] = {"faces": len(group), "references_apart": references}
+        for way in WAYS:
+            truth, errors = deviations(group, way)
+            varied = [
+                float(np.polyfit(true, true + error, 1)[0]) if true.std() > MIN_SPREAD else None
+                for true, error in zip(truth.T, errors.T, strict=True)
+            ]
+            figures = mae(errors)
+            table[name][way] = {
+                "mae": figures,
+                "bias": dict(zip(ANGLES, errors.mean(0).round(1).tolist(), strict=True)),
+                "slope": {a: s and round(s, 2) for a, s in zip(ANGLES, varied, strict=True)},
+            }
+            shown = " ".join("   -" if slope is None else f"{slope:4.2f}" for slope in varied)
+            row(f"{name}, {way}", figures, f"{len(group):6}  {references or '-':>16}  {shown}")
     return table
 
 
 def show_yaw_bins(samples: dict[str, list[Sample]]) -> list[dict]:
-    """The pose of faceqa by how far the face is turned."""
+    """Both ways by how far the face is turned."""
     print("\nby true yaw                           yaw   pitch    roll   faces  yaw outwards")
     table = []
-    for name in ("SFHQ-T2I-dataset", "BIQ2021", "rendered scan"):
-        for low, high in YAW_BINS:
-            truth, errors = deviations(samples[name], ours) if name in samples else (np.zeros((0, 3)),) * 2
+    for name, (low, high) in itertools.product(("SFHQ-T2I-dataset", "BIQ2021", "rendered scan"), YAW_BINS):
+        for way in WAYS:
+            truth, errors = deviations(samples[name], way) if samples.get(name) else (np.zeros((0, 3)),) * 2
             inside = (np.abs(truth[:, 0]) >= low) & (np.abs(truth[:, 0]) < high)
             if inside.sum() < 5:
                 continue
-            outwards = float((errors[inside, 0] * np.sign(truth[inside, 0])).mean())
+            outwards = round(float((errors[inside, 0] * np.sign(truth[inside, 0])).mean()), 1)
             figures = mae(errors[inside])
-            table.append(
-                {
-                    "source": name,
-                    "yaw": [low, high],
-                    "faces": int(inside.sum()),
-                    "mae": figures,
-                    "outwards": round(outwards, 1),
-                }
-            )
-            row(f"{name} {low}-{min(high, 90)}", figures, f"{inside.sum():6}  {outwards:12.1f}")
+            bins = {"source": name, "way": way, "yaw": [low, high], "faces": int(inside.sum())}
+            table.append(bins | {"mae": figures, "outwards": outwards})
+            row(f"{name} {low}-{min(high, 90)}, {way}", figures, f"{inside.sum():6}  {outwards:12.1f}")
     return table
-
-
-def show_candidates(samples: dict[str, list[Sample]], vertices: np.ndarray) -> list[dict]:
-    """Models and solvers: chosen on synthetic faces, reported on photographs."""
-    synthetic = [sample for name in SYNTHETIC for sample in samples.get(name, [])]
-    real = samples.get("BIQ2021", [])
-    fitted, canonical = fitted_model(synthetic), canonical_model(vertices)
-    typical = np.median([angles(sample.truth) for sample in synthetic], axis=0)
-    candidates: dict[str, Estimator] = {
-        "faceqa: canonical, nose lowered": ours,
-        "canonical (MediaPipe)": far_camera(canonical),
-        "fitted to the landmarks": far_camera(fitted),
-        "tutorial": far_camera(TUTORIAL),
-        "faceqa's model, SQPNP, face": pinhole(MODEL, cv2.SOLVEPNP_SQPNP, near=True),
-        "faceqa's model, EPNP, face": pinhole(MODEL, cv2.SOLVEPNP_EPNP, near=True),
-        "fitted, SQPNP, face": pinhole(fitted, cv2.SOLVEPNP_SQPNP, near=True),
-        "tutorial, SQPNP, face": pinhole(TUTORIAL, cv2.SOLVEPNP_SQPNP, near=True),
-        "faceqa's model, SQPNP, photo": pinhole(MODEL, cv2.SOLVEPNP_SQPNP),
-        "tutorial, SQPNP, photo": pinhole(TUTORIAL, cv2.SOLVEPNP_SQPNP),
-        "always the median synthetic face": lambda landmarks, size: typical,
-    }
-    print("\nmodels and solvers                    yaw   pitch    roll      yaw   pitch    roll")
-    print(f"{'far camera, or solvePnP':34}   {'synthetic':24}{'photographs':24}")
-    table = []
-    for name, estimate in candidates.items():
-        figures = [
-            mae(deviations(group, estimate)[1]) if group else dict.fromkeys(ANGLES, 0.0)
-            for group in (synthetic, real)
-        ]
-        table.append({"candidate": name, "synthetic": figures[0], "photographs": figures[1]})
-        row(name, figures[0], "".join(f"{figures[1][a]:8.1f}" for a in ANGLES))
-    return table
-
-
-def show_nose_height(neutral: list[Sample]) -> float:
-    """The nose height of the model that makes neutral portraits face the camera."""
-    low, high = 0.4, 0.8
-    while high - low > 1e-4:
-        middle = (low + high) / 2
-        model = MODEL.copy()
-        model[2, 1] = middle
-        estimate = far_camera(model)
-        pitch = np.median([estimate(sample.landmarks, sample.size)[1] for sample in neutral])
-        low, high = (middle, high) if pitch > 0 else (low, middle)
-    print(f"\nnose height at which the median pitch of {len(neutral)} neutral portraits is 0: {low:.3f}")
-    return round(low, 3)
 
 
 def show_changes(faces: Faces, data: Path) -> dict:
     """How the pose follows when a portrait is turned in its plane, mirrored or made half as large."""
     portraits = [image.load(file) for file in pictures(data / "generated-faces/images", 80)]
-    steps = (-40, -30, -20, -10, 10, 20, 30, 40)
-    turned: dict[int, list[float]] = {step: [] for step in steps}
+    turned: dict[int, list[float]] = {step: [] for step in (-40, -30, -20, -10, 10, 20, 30, 40)}
     mirrored, halved = [], []
+
+    def told(photo: np.ndarray) -> np.ndarray:
+        return faces.sample(photo, faces.find(photo)[0], np.eye(3)).told["faceqa"]
+
     for photo in portraits:
         height, width = photo.shape[:2]
-        upright = ours(np.array(faces.find(photo)[0].landmarks), (width, height))
-        for step in steps:
+        upright = told(photo)
+        for step, errors in turned.items():
             matrix = cv2.getRotationMatrix2D((width / 2, height / 2), step, 1)
             picture = cv2.warpAffine(photo, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
-            for face in faces.find(picture)[:1]:
+            if faces.find(picture):
                 expected = angles(turn(2, -np.radians(step)) @ rotation(*upright))
-                roll = ours(np.array(face.landmarks), (width, height))[2]
-                turned[step].append(float(wrapped(roll - expected[2])))
-        flipped = np.ascontiguousarray(photo[:, ::-1])
-        mirrored.append(
-            ours(np.array(faces.find(flipped)[0].landmarks), (width, height)) * [-1, 1, -1] - upright
-        )
+                errors.append(float(wrapped(told(picture)[2] - expected[2])))
+        mirrored.append(told(np.ascontiguousarray(photo[:, ::-1])) * [-1, 1, -1] - upright)
         small = cv2.resize(photo, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-        halved.append(ours(np.array(faces.find(small)[0].landmarks), (width // 2, height // 2)) - upright)
+        halved.append(told(small) - upright)
     print(f"\nknown changes, {len(portraits)} portraits                  yaw   pitch    roll")
     row("mirrored", mae(np.array(mirrored)))
     row("half the size", mae(np.array(halved)))
     rolls = {step: round(float(np.mean(errors)), 1) for step, errors in turned.items()}
-    print("turned in the plane by (degrees)  " + "".join(f"{step:+7}" for step in steps))
-    print("mean error of roll                " + "".join(f"{rolls[step]:+7.1f}" for step in steps))
+    print("turned in the plane by (degrees)  " + "".join(f"{step:+7}" for step in rolls))
+    print("mean error of roll                " + "".join(f"{error:+7.1f}" for error in rolls.values()))
     return {
         "portraits": len(portraits),
         "mirrored": mae(np.array(mirrored)),
         "half_size": mae(np.array(halved)),
         "roll_error_when_turned": rolls,
     }
-
-
-def show_distances(vertices: np.ndarray) -> list[dict]:
-    """What the far camera costs when the camera is near: exact landmarks of the canonical head."""
-    model = canonical_model(vertices)
-    estimate = far_camera(model)
-    print("\nexact landmarks, near camera          yaw   pitch    roll   (|yaw| <= 45, |pitch| <= 20)")
-    table = []
-    for centimetres in (30, 50, 100, 200):
-        errors = []
-        for yaw, pitch in itertools.product(range(-45, 46, 15), (-20, -10, 0, 10, 20)):
-            points = (model - model.mean(0)) @ rotation(yaw, pitch, 0).T
-            seen = points[:, :2] / (points[:, 2:] + centimetres)
-            errors.append(wrapped(estimate(seen, (1, 1)) - [yaw, pitch, 0]))
-        figures = mae(np.array(errors))
-        table.append({"centimetres": centimetres, "mae": figures})
-        row(f"camera {centimetres} cm away", figures)
-    return table
 
 
 if __name__ == "__main__":

@@ -301,9 +301,7 @@ class Scorer:
         with _timed(timings, "alignment"):
             aligned = align(photo, face)
             crop = whole_crop(photo) if is_crop else crop_face(photo, face)
-        with _timed(timings, "pose"):
-            pose = head_pose(face.landmarks)
-        found = replace(result, pose=pose, face=face, face_index=index, faces_found=len(faces))
+        found = replace(result, face=face, face_index=index, faces_found=len(faces))
         height, width = photo.shape[:2]
         return _Candidate(
             replace(found, timings_ms=timings), face, aligned, crop, (width, height), _second_area(faces)
@@ -327,7 +325,10 @@ class Scorer:
             faces = [remove_background(*pair) for pair in zip(crops, masks.outline, strict=True)]
         batch = FaceBatch(
             faces=tuple(candidate.face for candidate in candidates),
-            poses=tuple(candidate.result.pose for candidate in candidates),
+            poses=tuple(
+                head_pose(candidate.face.landmarks, rotation)
+                for candidate, rotation in zip(candidates, masks.rotation, strict=True)
+            ),
             photo_sizes=tuple(candidate.photo_size for candidate in candidates),
             second_areas=tuple(candidate.second_area for candidate in candidates),
             to_photos=np.stack([candidate.crop.to_photo for candidate in candidates]),
@@ -362,6 +363,7 @@ class Scorer:
                 assessment=self._conclude(
                     replace(
                         candidate.result,
+                        pose=batch.poses[i],
                         embedding=batch.by_products[EMBEDDING][i],
                         descriptor=describe(candidate.aligned),
                         distortions=spoilt[i],

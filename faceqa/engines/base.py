@@ -24,7 +24,7 @@ STRIDES = (8, 16, 32)
 OUTPUTS: dict[Network, tuple[str, ...]] = {
     "detection": tuple(f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES),
     "embedding": ("ser_fiq", "embedding"),
-    "face_mask": ("outline", "visible"),
+    "face_mask": ("outline", "visible", "rotation"),
     "iqa": ("score", "distortions"),
 }
 """Names of what each network gives, in order; described where the network is. The research set's "iqa"

@@ -18,6 +18,7 @@ from faceqa.networks.arcface import OnnxArcFace
 from faceqa.networks.dbcnn import DbcnnNet, DbcnnScore
 from faceqa.networks.distortions import DistortionHead
 from faceqa.networks.face_mask import FaceMaskMaps, FaceMaskNet
+from faceqa.networks.head_pose import HeadPose
 from faceqa.networks.ser_fiq import DROPOUT, PASSES, EmbeddingNetwork, SerFiqNet
 from faceqa.networks.sface import SFace, state_dict_from_onnx
 
@@ -199,10 +200,17 @@ def ser_fiq_network(models: weights.Models = "open", dropout: float = DROPOUT) -
 
 
 def face_mask_network(_models: weights.Models = "open") -> FaceMaskMaps:
-    """The face mask's network; the same weights serve both model sets."""
+    """The face mask's network with the head for poses; the same weights serve both model sets."""
+    head = HeadPose()
+    load_strictly(head, load_file(weights.fetch(weights.find("head_pose", "open"))))
+    return FaceMaskMaps(face_mask_net(), head.eval())
+
+
+def face_mask_net() -> FaceMaskNet:
+    """The network of the two maps alone."""
     net = FaceMaskNet()
     load_strictly(net, load_file(weights.fetch(weights.find("face_mask", "open"))))
-    return FaceMaskMaps(net.eval())
+    return net.eval()
 
 
 def dbcnn_network(models: weights.Models = "open") -> DbcnnScore:

@@ -1,6 +1,6 @@
-"""Face crop -> where the face is, which part of it is seen, and the face without its background.
+"""Face crop -> where the face is, what of it is seen, how it is turned, and the face without background.
 
-Two maps from one network (`networks.face_mask`):
+One network (`networks.face_mask`) gives two maps, and beside them a rotation:
 
 - *outline*: the whole face, hairline to chin and ear to ear, also where something covers it;
 - *visible*: the part of it where skin, eyes, brows, nose, mouth, beard or clear lenses are seen; masks,
@@ -31,15 +31,17 @@ covers the face there."""
 
 @dataclass(frozen=True, slots=True)
 class FaceMasks:
-    """The maps of N face crops.
+    """What the network says of N face crops.
 
     Attributes:
         outline: float32 (N, 384, 384) in [0, 1]; one region a crop, or none.
         visible: float32 (N, 384, 384) in [0, 1], nowhere above `outline`.
+        rotation: Of the heads, float32 (N, 3, 3), see `faces.pose.pose_of_rotation`.
     """
 
     outline: np.ndarray
     visible: np.ndarray
+    rotation: np.ndarray
 
 
 class FaceMasker:
@@ -49,7 +51,7 @@ class FaceMasker:
         self._engine = engine
 
     def __call__(self, crops: np.ndarray) -> FaceMasks:
-        """The maps of face crops; a crop's maps do not depend on which others come with it.
+        """Face crops -> `FaceMasks`; what is said of a crop does not depend on which others come with it.
 
         Args:
             crops: RGB uint8 (N, 384, 384, 3), as cut by `alignment.crop_face`.
@@ -59,7 +61,7 @@ class FaceMasker:
         for i in range(len(crops)):
             outline[i] = _largest_region(outline[i])
             visible[i] = _without_slivers(visible[i], outline[i])
-        return FaceMasks(outline=outline, visible=visible)
+        return FaceMasks(outline, visible, maps["rotation"])
 
 
 def remove_background(crop: np.ndarray, outline: np.ndarray) -> np.ndarray:

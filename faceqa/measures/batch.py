@@ -19,7 +19,7 @@ class FaceBatch:
 
     Attributes:
         faces: In px of their photos.
-        poses: Head poses in degrees; None where the landmarks have none.
+        poses: Head poses in degrees; None where they are not finite.
         photo_sizes: Width and height of their photos in px.
         second_areas: Of each photo the area of its second largest face as a share of the largest, in
             [0, 1]; 0 where it shows one face only.

@@ -10,7 +10,7 @@ from faceqa.measures.batch import FaceBatch, Measurements, Setup
 def yaw(batch: FaceBatch) -> np.ndarray:
     """Yaw of each head in degrees, positive when the face turns to its own left: float64 (N,).
 
-    NaN where the landmarks have no pose: a face whose pose cannot be told never passes.
+    NaN where the pose is not finite: a face whose pose cannot be told never passes.
     """
     return np.array([np.nan if pose is None else pose.yaw for pose in batch.poses], dtype=np.float64)
 

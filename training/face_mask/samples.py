@@ -110,7 +110,7 @@ class Faces:
             image = self._stranger(scene, image, outline, visible)
         if cover:
             mesh = outline_mask(scene.points, self._triangles, scene.shape)
-            image, outline, visible, kind = _cover(scene, image, outline, visible, mesh)
+            image, outline, visible, kind = covered(scene, image, outline, visible, mesh)
         jitter = 1.0 if spoilt else 0.25
         image, outline, visible = _frame(image, outline, visible, rng, size, jitter)
         if spoilt:
@@ -148,7 +148,7 @@ class Faces:
         return (image * (1 - alpha) + picture * alpha).astype(np.uint8)
 
 
-def _cover(
+def covered(
     scene: Scene, image: np.ndarray, outline: np.ndarray, visible: np.ndarray, mesh: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
     """Lay none, one or several things over the face; `mesh` is what the mesh covers, 0 or 255 (H, W)."""

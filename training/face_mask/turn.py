@@ -55,7 +55,20 @@ def turn(
 
     Returns:
         The map that `cv2.remap` takes to draw the turned picture, float32 (H, W, 2), NaN where nothing was
-        drawn; and the turned mesh (468, 3).
+        drawn; the depth of each pixel (H, W); and the turned mesh (468, 3).
+    """
+    turned, source, all_faces = turned_mesh(points, faces, yaw, pitch)
+    return *_draw(turned, source[:, :2], all_faces, image.shape[:2]), turned[:468].astype(np.float32)
+
+
+def turned_mesh(
+    points: np.ndarray, faces: np.ndarray, yaw: float, pitch: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Turn a mesh and what continues it by yaw and pitch in degrees around the head's axis.
+
+    Returns:
+        The turned corners and those that they were, float (V, 3), of which the first 468 are the mesh; and
+        the triangles, int (T, 3).
     """
     source, all_faces = _with_rings(points, faces)
     middle = (points[234] + points[454]) / 2
@@ -66,8 +79,23 @@ def turn(
     about_x = np.array([[1, 0, 0], [0, np.cos(b), np.sin(b)], [0, -np.sin(b), np.cos(b)]])
     turned = (source - middle) @ (about_x @ about_y).T + middle
     shift = (source[:468].mean(0) - turned[:468].mean(0)) * (1, 1, 0)
-    turned += shift
-    return *_draw(turned, source[:, :2], all_faces, image.shape[:2]), turned[:468].astype(np.float32)
+    return turned + shift, source, all_faces
+
+
+def painted(corners: np.ndarray, source: np.ndarray, faces: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """As the map of `turn`, from the farthest triangle to the nearest: fast, and nearly right."""
+    order = np.argsort(-corners[faces, 2].mean(axis=1))
+    shown = np.full(shape, -1, np.int32)
+    fixed = np.round(corners[:, :2] * 16).astype(np.int32)
+    for face in order:
+        cv2.fillConvexPoly(shown, fixed[faces[face]], int(face), cv2.LINE_8, 4)
+    homogeneous = np.concatenate([corners[faces, :2], np.ones((len(faces), 3, 1))], axis=2)
+    affine = np.linalg.pinv(homogeneous) @ source[faces, :2]  # (T, 3, 2)
+    y, x = np.nonzero(shown >= 0)
+    place = np.full((*shape, 2), np.nan, np.float32)
+    pixels = np.column_stack([x, y, np.ones(len(x))])[:, None]
+    place[y, x] = (pixels @ affine[shown[y, x]])[:, 0]
+    return place
 
 
 def _with_rings(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
