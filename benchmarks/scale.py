@@ -1,10 +1,11 @@
-"""What many machines cost and give: rows a second by workers, Ray against one process, the driver's memory.
+"""What many machines cost and give: Ray against one process, by workers, and the driver's memory.
 
     python benchmarks/scale.py [--images 2000] [--rows 1000000]
 
-Throughput: so many photos of 384 px (as in benchmarks/resume.py), once by the local runner, then by Ray with
-1 worker and with 2. The tables must be the same, byte for byte. Rates count from the first photos that are
-done to the last; the whole time has loading models and starting Ray in it.
+Time: so many photos of 384 px (as in benchmarks/resume.py), and half as many, by the local runner, by Ray
+with 1 worker and with 2. The tables must be the same, byte for byte. From both follows what a further photo
+takes; the rest is loading models and starting Ray. (Ray hands rows over by whole pieces, so a rate in the
+middle of a run would say nothing.)
 Memory: a synthetic scorer, which invents the rows of tars with so many members, and the resident size of the
 driver while they stream by. Prints both and writes results/scale.json.
 """
@@ -25,13 +26,16 @@ sys.path.append(str(Path(__file__).parents[1]))
 from benchmarks.report import machine, write
 from benchmarks.resume import write_photos
 from faceqa import Scorer
-from faceqa.curation.run import Run, Runner
+from faceqa.curation.run import Run
 from faceqa.curation.settings import Selection, Settings
 
 MEMBERS = 10_000
 """Pictures in a tar."""
 
 TABLE = "scores.csv"
+
+WORKERS = (0, 1, 2)
+"""Of Ray, a pair of cores each; 0 is the local runner."""
 
 
 def main() -> None:
@@ -44,39 +48,58 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        write_photos(folder / "photos", arguments.images)
-        local = timed(folder / "photos", folder / "local", "local")
-        rates: dict[str, dict[str, float]] = {"local": local}
-        for workers in (1, 2):
-            ray.init(num_cpus=2 * workers, log_to_driver=False, include_dashboard=False)
-            rates[f"ray, {workers}"] = timed(folder / "photos", folder / f"ray{workers}", "ray")
-            ray.shutdown()
-        same = all(
-            (folder / f"ray{workers}" / TABLE).read_bytes() == (folder / "local" / TABLE).read_bytes()
-            for workers in (1, 2)
-        )
+        names = [runner_name(workers) for workers in WORKERS]
+        seconds: dict[str, list[float]] = {name: [] for name in names}
+        for images in (arguments.images // 2, arguments.images):
+            write_photos(folder / f"photos{images}", images)
+            for workers, name in zip(WORKERS, names, strict=True):
+                out = folder / f"{name} {images}"
+                seconds[name].append(timed(folder / f"photos{images}", out, workers))
+        tables = [(folder / f"{name} {arguments.images}" / TABLE).read_bytes() for name in names]
+        same = len(set(tables)) == 1
         ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False)
         memory = driver_memory(folder, arguments.rows)
         ray.shutdown()
-    for name, known in rates.items():
-        print(f"{name:8} {known['images_a_second']:6.1f} images/s, whole {known['seconds']:.0f} s")
+    further = {
+        name: 1000 * (long - short) / (arguments.images - arguments.images // 2)
+        for name, (short, long) in seconds.items()
+    }
+    times = {
+        name: {
+            "seconds": [round(one, 1) for one in seconds[name]],
+            "ms a further photo": round(further[name], 1),
+            "of the local runner's": round(further[name] / further["local"], 3),
+        }
+        for name in names
+    }
+    for name, known in times.items():
+        print(name, known)
     print(f"same table: {same}; driver's memory by rows, MB: {memory}")
-    found = {"rates": rates, "same_table": same, "driver_mb_by_rows": memory}
+    found = {"times": times, "same_table": same, "driver_mb_by_rows": memory}
     write("scale", {"machine": machine(), "images": arguments.images, **found})
     sys.exit(not same)
 
 
-def timed(photos: Path, out: Path, runner: Runner) -> dict[str, float]:
-    """Images a second from the first that is done to the last, and the seconds of all."""
+def runner_name(workers: int) -> str:
+    """Of the local runner, or of Ray with so many workers."""
+    return f"ray, {workers}" if workers else "local"
+
+
+def timed(photos: Path, out: Path, workers: int) -> float:
+    """Seconds that a run takes, Ray's start and end among them; 0 workers is the local runner."""
+    import ray
+
     run = Run(out, Settings((str(photos),)))
     begun = time.perf_counter()
-    done = run.assess(lambda: Scorer(device="cpu"), runner)
-    steps = [(time.perf_counter(), images) for images in done if images]
-    ended = time.perf_counter()
+    if workers:
+        ray.init(num_cpus=2 * workers, log_to_driver=False, include_dashboard=False)
+    for _ in run.assess(lambda: Scorer(device="cpu"), "ray" if workers else "local"):
+        pass
+    if workers:
+        ray.shutdown()
+    seconds = time.perf_counter() - begun
     run.publish(Selection())
-    (first, at_first), *later = steps
-    rate = sum(images for _, images in later) / (later[-1][0] - first) if later else at_first
-    return {"images_a_second": round(rate, 2), "seconds": round(ended - begun, 1)}
+    return seconds
 
 
 def driver_memory(folder: Path, rows: int) -> dict[int, float]:
