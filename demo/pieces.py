@@ -165,12 +165,19 @@ def gate_strip(assessment: Assessment, policy: Policy, language: Language) -> st
     return f'<ol class="strip" aria-label="{text("strip", language)}">{steps}</ol>'
 
 
+def kept(row: Measure, assessment: Assessment, policy: Policy) -> str:
+    """Whether a face keeps a limit: "accept", "reject", or "skipped" where it was not measured."""
+    value: float | None = getattr(assessment, row.name)
+    if value is None:
+        return "skipped"
+    return "accept" if row.passes(value, plots.limit_of(row, policy)) else "reject"
+
+
 def _gate(row: Measure, assessment: Assessment, policy: Policy, language: Language) -> str:
     value: float | None = getattr(assessment, row.name)
-    passes = value is not None and row.passes(value, plots.limit_of(row, policy))
-    kind = "skipped" if value is None else "accept" if passes else "reject"
+    kind = kept(row, assessment, policy)
     mark = "" if value is None else icon(kind)
-    said = "" if value is None else text("gate.kept" if passes else "gate.failed", language)
+    said = "" if value is None else text("gate.kept" if kind == "accept" else "gate.failed", language)
     return (
         f'<li class="gate {kind}"><span class="gate-title">{row.title.in_language(language)}</span>'
         f'<b>{mark}<span class="unseen">{said} </span>{row.text(value, language)}</b>'

@@ -16,7 +16,7 @@ from demo import pieces, plots
 from demo.wording import text
 from faceqa import Assessment, Policy
 from faceqa.languages import Language
-from faceqa.measures.registry import SCORE, Measure
+from faceqa.measures.registry import SCORE
 
 SIZE = (1200, 630)
 SMOOTH = 2
@@ -39,8 +39,8 @@ TONES = {"accept": "#15803d", "reject": "#c81e1e", "error": "#b45309", "skipped"
 PALE = {"accept": "#86c79b", "reject": "#e9a3a3"}
 BRAND = "#2563eb"
 
-MARKS = {"accept": ((5, 13), (10, 18), (20, 7)), "reject": ((6, 6), (18, 18)), "-": ((18, 6), (6, 18))}
-"""A tick and the two strokes of a cross, in a square of 24."""
+MARKS = {"accept": (((5, 13), (10, 18), (20, 7)),), "reject": (((6, 6), (18, 18)), ((18, 6), (6, 18)))}
+"""The strokes of a tick and of a cross, in a square of 24."""
 
 LOGO = (
     *(((9, 15), (9, 9), (15, 9)), ((25, 9), (31, 9), (31, 15))),
@@ -157,7 +157,7 @@ def _strip(drawn: _Drawing, assessment: Assessment, policy: Policy, language: La
     width = (RIGHT - LEFT - GAP * (len(rows) - 1)) / len(rows)
     for place, row in enumerate(rows):
         x, y = LEFT + place * (width + GAP), 462
-        kind = _kept(row, assessment, policy)
+        kind = pieces.kept(row, assessment, policy)
         drawn.box(x, y, x + width, y + 106, GROUND, RULE)
         drawn.box(x, y + 101, x + width, y + 106, TONES[kind])
         drawn.write(x + 14, y + 22, row.title.in_language(language), 17, QUIET)
@@ -166,13 +166,6 @@ def _strip(drawn: _Drawing, assessment: Assessment, policy: Policy, language: La
         value = row.text(getattr(assessment, row.name), language)
         drawn.write(x + (46 if kind != "skipped" else 14), y + 53, value, 25, bold=True)
         drawn.write(x + 14, y + 84, pieces.bound(row, policy, language), 16, QUIET)
-
-
-def _kept(row: Measure, assessment: Assessment, policy: Policy) -> str:
-    value: float | None = getattr(assessment, row.name)
-    if value is None:
-        return "skipped"
-    return "accept" if row.passes(value, plots.limit_of(row, policy)) else "reject"
 
 
 class _Drawing:
@@ -195,7 +188,7 @@ class _Drawing:
     def mark(self, x: float, y: float, side: float, kind: str) -> None:
         """A tick or a cross on a disc."""
         self.disc(x + side / 2, y + side / 2, side / 2, TONES[kind])
-        strokes = [MARKS[kind]] if kind == "accept" else [MARKS["reject"], MARKS["-"]]
+        strokes = MARKS["accept" if kind == "accept" else "reject"]
         self._strokes(x + 0.12 * side, y + 0.12 * side, 0.76 * side / 24, strokes, 3.2)
 
     def logo(self, x: float, y: float, side: float) -> None:
