@@ -74,12 +74,17 @@ def turned_mesh(
     middle = (points[234] + points[454]) / 2
     width = float(np.linalg.norm(points[454] - points[234]))
     middle[2] = points[:, 2].min() + AXIS_DEPTH * width
+    turned = (source - middle) @ rotation(yaw, pitch).T + middle
+    shift = (source[:468].mean(0) - turned[:468].mean(0)) * (1, 1, 0)
+    return turned + shift, source, all_faces
+
+
+def rotation(yaw: float, pitch: float) -> np.ndarray:
+    """The rotation (3, 3) of a turn by yaw and pitch in degrees."""
     a, b = np.radians([yaw, pitch])
     about_y = np.array([[np.cos(a), 0, -np.sin(a)], [0, 1, 0], [np.sin(a), 0, np.cos(a)]])
     about_x = np.array([[1, 0, 0], [0, np.cos(b), np.sin(b)], [0, -np.sin(b), np.cos(b)]])
-    turned = (source - middle) @ (about_x @ about_y).T + middle
-    shift = (source[:468].mean(0) - turned[:468].mean(0)) * (1, 1, 0)
-    return turned + shift, source, all_faces
+    return about_x @ about_y
 
 
 def painted(corners: np.ndarray, source: np.ndarray, faces: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

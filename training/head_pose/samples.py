@@ -34,10 +34,10 @@ from faceqa.networks.face_mask import CROP_SIZE, FaceMaskMaps
 from faceqa.networks.head_pose import HeadPose
 from faceqa.types import Face
 from training.distortions.damage import drawn
+from training.face_mask import turn
 from training.face_mask.mesh import FaceMesh, canonical_model
 from training.face_mask.occluders import Scene, Supply
 from training.face_mask.samples import covered
-from training.face_mask.turn import painted, triangles, turned_mesh
 
 TURNED = 4
 """Views of a face that looks at the camera, beside itself."""
@@ -85,7 +85,7 @@ class Maker:
         torch.set_num_threads(1)
         self.mesh, self.detector = FaceMesh(mesh), load_detector()
         self.canonical = canonical_model(mesh)
-        self.triangles = triangles(self.canonical)
+        self.triangles = turn.triangles(self.canonical)
         self.supply = Supply(data, held_out)
         self.net = FaceMaskMaps(face_mask_net(), HeadPose())
 
@@ -126,13 +126,13 @@ class Maker:
         """A view of the face from another side, before another background."""
         by = float(rng.uniform(-MOST_YAW, MOST_YAW)) - yaw
         nod = float(rng.normal(0, PITCH_DEVIATION))
-        mesh, source, faces = turned_mesh(points.astype(np.float64), self.triangles, by, nod)
-        place = painted(mesh, source, faces, image.shape[:2])
+        mesh, source, faces = turn.turned_mesh(points.astype(np.float64), self.triangles, by, nod)
+        place = turn.painted(mesh, source, faces, image.shape[:2])
         beyond = np.isnan(place).any(axis=2)
         x, y = cv2.split(np.nan_to_num(place))
         view = cv2.remap(image, x, y, cv2.INTER_LINEAR)
         view[beyond] = self.supply.photograph(rng, beyond.shape)[beyond]
-        return self.covered(view, mesh[:468].astype(np.float32), about(by, nod) @ rotation, rng)
+        return self.covered(view, mesh[:468].astype(np.float32), turn.rotation(by, nod) @ rotation, rng)
 
     def covered(
         self, image: np.ndarray, mesh: np.ndarray, rotation: np.ndarray, rng: np.random.Generator
@@ -159,14 +159,6 @@ def moved_box(face: Face, rng: np.random.Generator) -> Face:
     (x1, y1, x2, y2), (dx, dy) = face.box, rng.normal(0, BOX_DEVIATION * size, 2)
     grow = rng.normal(0, BOX_DEVIATION) * size
     return replace(face, box=(x1 + dx - grow, y1 + dy - grow, x2 + dx + grow, y2 + dy + grow))
-
-
-def about(yaw: float, pitch: float) -> np.ndarray:
-    """The rotation that `turn` does."""
-    a, b = np.radians([yaw, pitch])
-    about_y = np.array([[np.cos(a), 0, -np.sin(a)], [0, 1, 0], [np.sin(a), 0, np.cos(a)]])
-    about_x = np.array([[1, 0, 0], [0, np.cos(b), np.sin(b)], [0, -np.sin(b), np.cos(b)]])
-    return about_x @ about_y
 
 
 def rotation_of(points: np.ndarray, canonical: np.ndarray) -> np.ndarray:
