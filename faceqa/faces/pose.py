@@ -40,7 +40,7 @@ photo. Unit: the distance between the eye centres.
 From MediaPipe's canonical face model (Apache-2.0): the eye centres are the means of vertices 33, 133,
 159, 145 and 362, 263, 386, 374, the mouth corners 61 and 291, the nose tip 4. One number is measured
 instead: YuNet puts the nose lower than that vertex (0.488), so its height is the one at which the median
-pitch of 102 neutral studio portraits is zero (benchmarks/pose.py)."""
+pitch of 102 neutral studio portraits is zero (benchmarks/pose.py of version 0.1.0)."""
 
 MIN_STRETCH_RATIO = 0.05
 """The model's affine image has a larger and a smaller stretch (singular values). Where the smaller is
