@@ -1,125 +1,194 @@
-"""What the browser gets before Gradio starts: the page's language, its title and its link preview.
-
-Gradio asks the browser for its language as soon as it starts, long before it runs a script of an app. So the
-server decides: `?lang=` in the address, else what the browser prefers.
-"""
+"""The whole page: its tabs, what rules all of them, and how it is served."""
 
 from __future__ import annotations
 
-import re
-from html import escape
+import json
+from collections.abc import Callable
+from typing import Any
 
-from fastapi.responses import FileResponse
-from starlette.datastructures import URL, Headers, MutableHeaders
-from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+import gradio as gr
 
+from demo import curate
+from demo.about import about_tab
+from demo.before_gradio import app_options
+from demo.compare import compare_tab
+from demo.endpoints import endpoints
 from demo.files import ASSETS, asset
-from demo.wording import DEFAULT, text
-from faceqa.languages import LANGUAGES, Language
+from demo.limits import LOOKED_THROUGH_EVERY, MOST_MEGABYTES_A_FILE, UPLOADS_KEPT
+from demo.live import live_tab
+from demo.photo import EXAMPLES, PhotoTab, photo_tab
+from demo.policy import SILENT, PolicyPanel, policy_panel, preset_of, values_in
+from demo.visits import Visits
+from demo.wording import DEFAULT, page_translations, say, say_html, text
+from faceqa import Scorer
+from faceqa.curation.report import figures, films
+from faceqa.languages import Language
 
-PREVIEW = ASSETS / "preview.jpg"
-"""The picture that others show beside a link to the page: 1200 x 630 px, the size that they ask for."""
+MAX_WAITING = 32
+"""Requests that may wait; whoever comes later is told that the demo is busy."""
 
-PREVIEW_PATH = "/preview.jpg"
-
-PREVIEW_OF_GRADIO = re.compile(r'<meta\s+(?:property|name)="(?:og|twitter):[^>]*>\s*')
-
-
-def language_of(wanted: str | None, accepted: str | None) -> Language:
-    """The language of a page.
-
-    Args:
-        wanted: `lang` in its address; None where it is not there.
-        accepted: The request's Accept-Language header (RFC 9110, 12.5.4); None where it was not sent.
-    """
-    weighed = []
-    for part in (accepted or "").split(","):
-        tag, _, quality = part.strip().partition(";q=")
-        weighed.append((-_quality(quality), tag.lower().partition("-")[0]))
-    preferred = [tag for quality, tag in sorted(weighed, key=lambda one: one[0]) if quality < 0]
-    return next((known for tag in (wanted, *preferred) for known in LANGUAGES if known == tag), DEFAULT)
+FONTS = (
+    # Gradio serves it itself; its semi-bold cut, which themes take by default, holds a few letters only.
+    gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)),
+    *("Noto Sans KR", "Noto Sans CJK KR", "Apple SD Gothic Neo", "Malgun Gothic", "system-ui", "sans-serif"),
+)
 
 
-def _quality(said: str) -> float:
-    try:
-        return float(said or 1)
-    except ValueError:
-        return 0.0
+TOASTS = {
+    "currently busy": "note.busy",
+    "maximum allowed size": "note.too_large",
+    "Invalid file type": "note.wrong_kind",
+    "Connection errored out": "note.lost",
+}
+"""What Gradio's toasts say in English in every language, in part, and the page's own sentence for it."""
 
 
-def prepared(html: str, language: Language, address: URL) -> str:
-    """Gradio's page in a language, with our title, description and link preview.
+def build(scorer: Scorer, lent: Scorer | None = None) -> gr.Blocks:
+    """The whole page around a scorer.
 
     Args:
-        html: As Gradio serves it.
-        language: Of the page, and of Gradio's own words.
-        address: Of the page as the visitor sees it.
+        scorer: Assesses everything.
+        lent: On ZeroGPU, assesses photos and data sets in its place, on the lent GPU.
     """
-    title, description = text("page.title", language), text("page.description", language)
-    picture = str(address.replace(path=PREVIEW_PATH, query=""))
-    about = {
-        "description": description,
-        "og:type": "website",
-        "og:title": title,
-        "og:description": description,
-        "og:url": str(address.replace(query="")),
-        "og:image": picture,
-        "twitter:card": "summary_large_image",
-    }
-    tags = "".join(
-        f'<meta {"property" if name.startswith("og:") else "name"}="{name}" content="{escape(content)}">'
-        for name, content in about.items()
-    )
-    head = f"<head><title>{escape(title)}</title>{tags}<script>{asset('before_gradio.js')}</script>"
-    html = PREVIEW_OF_GRADIO.sub("", html)
-    html = re.sub(r'(<html\s+lang=)"\w+"', rf'\1"{language}"', html, count=1)
-    return html.replace("<head>", head, 1)
-
-
-class _Prepare:
-    """ASGI middleware: every page goes through `prepared`; everything else passes untouched."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != "/":
-            await self.app(scope, receive, send)
-            return
-        request, started, body = Request(scope), [], b""
-
-        async def send_prepared(message: Message) -> None:
-            nonlocal body
-            if message["type"] == "http.response.start":
-                started.append(message)
-                return
-            body += message.get("body", b"")
-            if message.get("more_body"):
-                return
-            if Headers(raw=started[0]["headers"]).get("content-type", "").startswith("text/html"):
-                language = language_of(
-                    request.query_params.get("lang"), request.headers.get("accept-language")
+    with gr.Blocks(
+        title="faceqa",
+        analytics_enabled=False,
+        delete_cache=(LOOKED_THROUGH_EVERY, UPLOADS_KEPT),
+        fill_width=True,
+    ) as demo:
+        endpoints(scorer)  # first: their names are theirs alone
+        key = gr.Textbox(visible=False)
+        asked = gr.Textbox(visible=False)
+        with gr.Row(elem_classes="header"):
+            gr.HTML(say_html("brand", _brand), elem_id="brand")
+            with gr.Row(elem_classes="switches"):
+                language = gr.Radio(
+                    [("English", "en"), ("한국어", "ko")],
+                    value=DEFAULT,
+                    show_label=False,
+                    label=say("language"),
+                    container=False,
+                    elem_id="language",
                 )
-                body = prepared(body.decode(), language, _seen_by_visitor(request)).encode()
-                headers = MutableHeaders(raw=started[0]["headers"])
-                headers["content-length"] = str(len(body))
-                headers.add_vary_header("accept-language")
-            await send(started[0])
-            await send({"type": "http.response.body", "body": body})
+                gr.HTML(say_html("theme", _theme), js_on_load=asset("theme.js"), elem_id="theme")
+        visits = Visits(lambda visit: curate.delete(visit.curated))
+        visits.sweep_now_and_then()
+        policy = policy_panel((key, language))
+        with gr.Tabs(elem_id="tabs") as tabs:
+            photo = photo_tab(lent or scorer, scorer, visits, policy)
+            live_tab(scorer, visits, policy, photo, tabs)
+            compare_tab(scorer, visits, policy)
+            curate.curate_tab(lent or scorer, visits, policy)
+            about_tab()
+        notes = gr.HTML(
+            say_html("notes", _notes), js_on_load=asset("toasts.js"), visible="hidden", elem_id="notes"
+        )
+        policy.connect()
+        _open(demo, policy, photo, tabs, asked)
+        notes.submit(_refused(photo), [*policy.visit, *policy.sliders], list(photo.outputs), **SILENT)
+        gr.on(
+            [tab.select for tab in tabs.children],
+            None,
+            js=asset("tab_in_address.js"),
+            api_visibility="private",
+        )
+        language.input(None, language, js=asset("switch_language.js"), api_visibility="private")
+        demo.load(None, js=asset("tab_keys.js"), api_visibility="private")
+    return demo
 
-        await self.app(scope, receive, send_prepared)
+
+def _open(demo: gr.Blocks, policy: PolicyPanel, photo: PhotoTab, tabs: gr.Tabs, asked: gr.Textbox) -> None:
+    """When the page opens: what the address asks for, and what the visit showed before a reload."""
+    key, language = policy.visit
+    known = [str(tab.id) for tab in tabs.children if isinstance(tab, gr.Tab)]
+
+    def opened(key: str, language: Language, asked: str) -> list[Any]:
+        address = json.loads(asked)
+        values = values_in(address)
+        tab = gr.Tabs(selected=address["tab"]) if address.get("tab") in known else gr.skip()
+        preset = preset_of(language, *values)
+        return [key, language, tab, *values, *preset, *photo.opened(key, language, *values)]
+
+    demo.load(
+        opened,
+        [key, language, asked],
+        [key, language, tabs, *policy.sliders, policy.presets, policy.note, *photo.outputs],
+        js=asset("open.js"),
+        **SILENT,
+    )
 
 
-def _seen_by_visitor(request: Request) -> URL:
-    """The address of a request, also behind a proxy that speaks HTTPS."""
-    scheme = request.headers.get("x-forwarded-proto", request.url.scheme).partition(",")[0]
-    return request.url.replace(scheme=scheme)
+def _refused(photo: PhotoTab) -> Callable[..., list[Any]]:
+    """A file that the page itself refused takes the place of the photo that was shown."""
+
+    def refused(event: gr.EventData, key: str, language: Language, *values: float) -> list[Any]:
+        said = next((note for note in TOASTS.values() if note == event.note), "failed")
+        return photo.refused(text(said, language), key, language, *values)
+
+    return refused
 
 
-def app_options() -> dict[str, object]:
-    """What FastAPI needs to serve such pages (`app_kwargs` of `gr.Blocks.launch`)."""
-    preview = Route(PREVIEW_PATH, lambda _request: FileResponse(PREVIEW))
-    return {"middleware": [Middleware(_Prepare)], "routes": [preview]}
+def serve(demo: gr.Blocks, **options: Any) -> None:
+    """Serve the page where the environment says.
+
+    Args:
+        demo: The page.
+        options: Of `gr.Blocks.launch`, beside `launch_options`.
+    """
+    demo.queue(max_size=MAX_WAITING, default_concurrency_limit=1, api_open=False)
+    demo.launch(**launch_options(), **options)
+
+
+def theme() -> gr.themes.Base:
+    """Gradio's default with every text at a contrast of 4.5 or more to what is behind it (WCAG AA)."""
+    return gr.themes.Default(primary_hue="blue", neutral_hue="slate", font=FONTS).set(
+        body_text_color_subdued="*neutral_600",
+        block_label_text_color="*neutral_600",
+        block_title_text_color="*neutral_700",
+        color_accent="*primary_600",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        link_text_color_dark="*primary_400",
+    )
+
+
+def launch_options() -> dict[str, Any]:
+    """What `launch` needs beside the address."""
+    return {
+        "theme": theme(),
+        "css": figures.STYLE + films.STYLE,
+        "css_paths": [ASSETS / "style.css"],
+        "head": _head(),
+        "i18n": page_translations(),
+        "app_kwargs": app_options(),
+        "favicon_path": ASSETS / "logo.svg",
+        "allowed_paths": [EXAMPLES],
+        "max_file_size": f"{MOST_MEGABYTES_A_FILE}mb",
+        "footer_links": ["api"],
+        "run_history": False,
+        "enable_monitoring": False,
+        "share": False,
+        "show_error": False,
+        "ssr_mode": False,
+    }
+
+
+def _head() -> str:
+    return f"<style>{asset('frame.css')}</style><script>{figures.SCRIPT}</script>"
+
+
+def _brand(language: Language) -> str:
+    name = f"<h1>faceqa</h1><p>{text('tagline', language)}</p>"
+    return f'<div class="brand">{asset("logo.svg")}<div>{name}</div></div>'
+
+
+def _theme(language: Language) -> str:
+    name = text("theme", language)
+    return f'<button type="button" title="{name}" aria-label="{name}">◐</button>'
+
+
+def _notes(language: Language) -> str:
+    return "".join(
+        f'<span data-toast="{said}" data-note="{key}">{text(key, language)}</span>'
+        for said, key in TOASTS.items()
+    )

@@ -18,11 +18,11 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-import app
-from demo.page import PREVIEW
+from demo.before_gradio import PREVIEW
+from demo.page import build, serve
 from faceqa import Scorer
 
-FOLDER = Path(app.__file__).parent / "demo"
+FOLDER = Path(__file__).parent
 WIDTH = 1440
 MARGIN = 16
 """px below the steps."""
@@ -41,8 +41,8 @@ SLIDER = "#policy-cafi_threshold input[type=number]"
 
 def main() -> None:
     """Serve the page, look at it, and write what is seen."""
-    demo = app.build(Scorer(device="cpu"))
-    app.serve(demo, prevent_thread_lock=True, quiet=True)
+    demo = build(Scorer(device="cpu"))
+    serve(demo, prevent_thread_lock=True, quiet=True)
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     try:
         with sync_playwright() as started:

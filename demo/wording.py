@@ -3,7 +3,7 @@
 Names of measures, labels of sliders and short names of reasons are those of the registry and of
 `verdict.reasons`; everything else is written here.
 
-The server decides the page's language before Gradio starts (`demo.page`); Gradio draws the page in it
+The server decides the page's language before Gradio starts (`demo.before_gradio`); Gradio draws the page in it
 (`page_translations`), and every answer of the server comes in it, too.
 """
 

@@ -51,7 +51,7 @@ EngineChoice = Literal["auto", "openvino", "torch"]
 T = TypeVar("T")
 U = TypeVar("U")
 
-BATCH_SIZE = 16
+BATCH_SIZE = 8
 """Images of a stream that come back together."""
 
 BATCHES_AT_ONCE = 2

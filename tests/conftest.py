@@ -96,7 +96,7 @@ def line(s3, monkeypatch) -> Iterator[Line]:
 @pytest.fixture(scope="session")
 def demo_address(scorer, tmp_path_factory) -> Iterator[str]:
     """A served demo, at the port that the environment names; it may talk to this machine only."""
-    import app
+    from demo.page import build, serve
 
     spoken_to = set()
     connect = socket.socket.connect
@@ -112,8 +112,8 @@ def demo_address(scorer, tmp_path_factory) -> Iterator[str]:
         patch.setenv("GRADIO_SERVER_PORT", str(port))
         patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
         patch.setattr(socket.socket, "connect", recorded)
-        demo = app.build(scorer)
-        app.serve(demo, prevent_thread_lock=True, quiet=True)
+        demo = build(scorer)
+        serve(demo, prevent_thread_lock=True, quiet=True)
         yield f"http://127.0.0.1:{port}/"
         demo.close()
     assert spoken_to <= {"127.0.0.1", "localhost", "::1", "a file of this machine"}

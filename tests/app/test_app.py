@@ -31,9 +31,10 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 import app
-from demo import about, compare, curate, draw, limits, live, photo, pieces, plots, wording
+from demo import about, compare, curate, draw, limits, live, page, photo, pieces, plots, wording
+from demo.before_gradio import language_of
 from demo.files import ASSETS
-from demo.page import language_of
+from demo.page import build, launch_options, serve
 from demo.policy import policy_of, values_in
 from demo.visits import Camera, Visit, Visits
 from faceqa import PRESETS, Assessment, Face, FaceqaError, Measures, Policy, Scorer, judge
@@ -198,7 +199,7 @@ def names_of(known: dict, endpoint: str) -> list[str]:
 
 @pytest.mark.parametrize("name", ["assess", "judge"])
 def test_every_parameter_has_its_default_and_its_description(scorer, name):
-    endpoint = next(one for one in app.build(scorer).fns.values() if one.api_name == name)
+    endpoint = next(one for one in build(scorer).fns.values() if one.api_name == name)
     assert endpoint.fn is not None
     says, described, returns = get_function_description(endpoint.fn)
     assert says and returns
@@ -377,7 +378,7 @@ def test_the_sliders_make_the_policy_in_the_order_of_its_settings():
 
 
 def test_every_setting_has_its_slider_and_every_preset_is_reached(scorer):
-    demo = app.build(scorer)
+    demo = build(scorer)
     sliders = {block.elem_id: block for block in demo.blocks.values() if isinstance(block, gr.Slider)}
     assert set(sliders) == {f"policy-{setting.name}" for setting in OF_A_FACE}
     for setting in OF_A_FACE:
@@ -430,7 +431,7 @@ SCORE = """
 
 def test_a_new_row_of_the_registry_gets_a_slider_a_number_and_a_parameter(tmp_path):
     place = checkout.copy(
-        [path for path in checkout.files() if path.parts[0] in ("faceqa", "demo", "app.py")], tmp_path
+        [path for path in checkout.files() if path.parts[0] in ("faceqa", "demo")], tmp_path
     )
     for folder in ("weights", "examples"):
         (place / folder).symlink_to(ROOT / folder)
@@ -441,11 +442,11 @@ def test_a_new_row_of_the_registry_gets_a_slider_a_number_and_a_parameter(tmp_pa
     (place / "faceqa/measures/toy.py").write_text(TOY, encoding="utf-8")
     code = """
 import inspect, json
-import app
 from demo import about, compare, live, photo, visits, wording
+from demo.page import build
 from faceqa import Policy, Scorer
 scorer = Scorer("cpu")
-demo = app.build(scorer)
+demo = build(scorer)
 path = "examples/hopper.jpg"
 page = photo.show(scorer, path, "hopper.jpg", 0, "en", Policy(min_toy=90000))
 shown = compare.assessed(scorer, path, "hopper.jpg")
@@ -864,9 +865,9 @@ def test_the_page_tells_everywhere_alike_how_long_it_keeps_what_it_gets(language
 
 def test_nothing_is_kept_longer_than_the_page_says(scorer):
     most = 60 * limits.MOST_MINUTES
-    assert sum(app.build(scorer).delete_cache or [most + 1]) <= most
+    assert sum(build(scorer).delete_cache or [most + 1]) <= most
     assert most >= limits.SECONDS_KEPT + limits.LOOKED_THROUGH_EVERY
-    assert not [block for block in app.build(scorer).blocks.values() if isinstance(block, gr.State)]
+    assert not [block for block in build(scorer).blocks.values() if isinstance(block, gr.State)]
 
 
 def test_every_sentence_is_used_and_every_used_one_exists():
@@ -908,7 +909,7 @@ def test_scripts_and_styles_are_files_of_their_own(path):
 
 
 def test_nothing_is_told_to_others():
-    options = app.launch_options()
+    options = launch_options()
     assert options["run_history"] is options["enable_monitoring"] is options["share"] is False
     code = "import app, os; print(os.environ['GRADIO_ANALYTICS_ENABLED'])"
     assert (
@@ -917,8 +918,21 @@ def test_nothing_is_told_to_others():
     )
 
 
+def test_gradio_parses_no_sources_for_stubs():
+    code = """
+import ast
+from demo.quick_import import without_stubs
+parsed, ast.get_source_segment = [], lambda *what: parsed.append(what)
+with without_stubs():
+    import gradio
+print(len(parsed), gradio.Image().__class__.__module__)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "0 gradio.components.image\n"
+
+
 def test_where_it_listens_is_left_to_the_environment():
-    assert not {"server_name", "server_port"} & set(app.launch_options())
+    assert not {"server_name", "server_port"} & set(launch_options())
 
 
 class Occupied(Scorer):
@@ -937,12 +951,12 @@ class Occupied(Scorer):
 def small_server(demo_address, monkeypatch) -> Iterator[SimpleNamespace]:
     """A served demo with limits that are reached in no time, at a port after that of `demo_address`."""
     for name, limit in (("MOST_MEGABYTES_A_FILE", 1), ("MAX_WAITING", 2)):
-        monkeypatch.setattr(app, name, limit)
+        monkeypatch.setattr(page, name, limit)
     for name in ("LOOKED_THROUGH_EVERY", "UPLOADS_KEPT"):
-        monkeypatch.setattr(app, name, 1)
+        monkeypatch.setattr(page, name, 1)
     scorer = Occupied()
-    demo = app.build(scorer)
-    app.serve(demo, prevent_thread_lock=True, quiet=True)
+    demo = build(scorer)
+    serve(demo, prevent_thread_lock=True, quiet=True)
     yield SimpleNamespace(address=demo.local_url, scorer=scorer)
     scorer.let_go.set()
     demo.close()
@@ -1002,13 +1016,13 @@ def test_whoever_comes_to_a_full_queue_is_refused(small_server):
             return error.code
 
     answers = [ask() for _ in range(6)]
-    assert answers[: app.MAX_WAITING] == [200] * app.MAX_WAITING
+    assert answers[: page.MAX_WAITING] == [200] * page.MAX_WAITING
     assert answers[-1] == 503
 
 
 def test_no_link_leads_outside(scorer):
     html = " ".join(piece(language) for piece in wording.PIECES.values() for language in LANGUAGES)
-    assets = app.launch_options()["head"] + (ROOT / "demo/assets/style.css").read_text(encoding="utf-8")
+    assets = launch_options()["head"] + (ROOT / "demo/assets/style.css").read_text(encoding="utf-8")
     assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//""", html + assets)
 
 

@@ -59,9 +59,9 @@ from PIL import Image, ImageOps
 from pyarrow import parquet
 from s3 import Line
 
-from app import MAX_WAITING
 from demo import curate as curate_tab
 from demo import photo as photo_tab
+from demo.page import MAX_WAITING
 from faceqa import Policy, cli
 from faceqa.curation.journal import JOURNAL
 from faceqa.curation.table import Row, read_columns, read_csv

@@ -24,6 +24,7 @@ from packaging.specifiers import SpecifierSet
 
 import app
 from demo import curate, photo, zerogpu
+from demo.page import build
 from faceqa import Policy, Scorer
 from faceqa.verdict.policy import OF_A_FACE
 
@@ -163,7 +164,7 @@ def loan(monkeypatch) -> ALoan:
 
 
 def test_only_photos_and_data_sets_borrow_the_gpu(loan, scorer):
-    app.build(scorer)
+    build(scorer)
     assert loan.wrapped.keys() == {
         "photo_tab.<locals>.assessed",
         "photo_tab.<locals>.every_face",
@@ -179,7 +180,7 @@ class Failing(Scorer):
 
 
 def test_a_photo_comes_through_pickled_and_from_the_lent_scorer(loan, scorer):
-    app.build(Failing(scorer), scorer)
+    build(Failing(scorer), scorer)
     path, policy = str(EXAMPLES / "hopper.jpg"), Policy()
     assessed = loan.wrapped["photo_tab.<locals>.assessed"]
     held, *page = assessed(path, "hopper.jpg", 0, "en", [setting.default for setting in OF_A_FACE])
