@@ -68,6 +68,9 @@ class PolicyPanel:
                 for value in (judged(key, language, *values) if tab == shown else [gr.skip()] * len(written))
             ]
 
+        def moved(shown: str, key: str, language: Language, *values: float) -> list[Any]:
+            return [*preset_of(language, *values), *judge(shown, key, language, *values)]
+
         inputs = [self.shown, *self.visit, *self.sliders]
         judged: dict[str, Any] = {"js": asset("shown_tab.js"), **SILENT}
         defaults = json.dumps([(setting.name, setting.default) for setting in OF_A_FACE])
@@ -75,20 +78,12 @@ class PolicyPanel:
         in_address: dict[str, Any] = {"js": script, "api_visibility": "private"}
         gr.on(
             [slider.input for slider in self.sliders],
-            judge,
+            moved,
             inputs,
-            outputs,
+            [self.presets, self.note, *outputs],
             trigger_mode="always_last",
             **judged,
         ).then(None, [*self.sliders], **in_address)
-        gr.on(
-            [slider.input for slider in self.sliders],
-            preset_of,
-            [self.visit[1], *self.sliders],
-            [self.presets, self.note],
-            trigger_mode="always_last",
-            **SILENT,
-        )
         for event, chosen in ((self.presets.input, _values), (self.reset.click, _reset)):
             event(
                 chosen,

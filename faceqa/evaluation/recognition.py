@@ -33,7 +33,7 @@ from faceqa.evaluation.pairs import Pair
 from faceqa.evaluation.plot import draw
 from faceqa.evaluation.subjects import Subject
 from faceqa.measures.registry import GATED, SCORE, TAKEN, Measure
-from faceqa.verdict.judge import cafi, judge
+from faceqa.verdict.judge import accepts, cafi
 from faceqa.verdict.policy import Policy
 
 SCHEMA = 1
@@ -322,7 +322,7 @@ def gate_results(
             }
             passing = {name for name, value in values.items() if row.passes(value, limit)}
             results.append(_gate_result(row.name, limit, mated, passing, matched))
-    accepted = {name for name, face in faces.items() if judge(face, policy).decision == "accept"}
+    accepted = {name for name, face in faces.items() if accepts(face, policy)}
     return (*results, _gate_result("all", None, mated, accepted, matched))
 
 

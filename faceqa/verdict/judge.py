@@ -11,11 +11,12 @@ masked face, filtered by SER-FIQ. Gates and parts are those of `measures.registr
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 
 from faceqa.errors import MeasureError
 from faceqa.languages import Language
-from faceqa.measures.registry import COMPONENTS, GATED, SCORE, WEIGHTED
+from faceqa.measures.registry import COMPONENTS, GATED, SCORE, WEIGHTED, Component, Measure
 from faceqa.types import Assessment, Measures, Reason, Verdict
 from faceqa.verdict.causes import causes
 from faceqa.verdict.policy import Policy
@@ -47,18 +48,10 @@ def judge(measures: Measures | None, policy: Policy, language: Language = "en") 
     """
     if measures is None:
         return Verdict("reject", None, (plain_reason("no_face", language),))
-    taken = {row.name: value for row in GATED if (value := getattr(measures, row.name)) is not None}
-    limits = policy.limits(taken)
     failed = tuple(
-        gate_reason(
-            row.gate.reason,
-            row.size(taken[row.name]),
-            limits[row.name],
-            language,
-            causes(row.gate.reason, measures),
-        )
-        for row in GATED
-        if row.gate is not None and row.name in limits and not row.passes(taken[row.name], limits[row.name])
+        gate_reason(row.gate.reason, row.size(value), limit, language, causes(row.gate.reason, measures))
+        for row, value, limit in _failed_gates(measures, policy)
+        if row.gate is not None
     )
     failed += _below_minimums(measures, policy, language)
     if failed:
@@ -70,22 +63,47 @@ def judge(measures: Measures | None, policy: Policy, language: Language = "en") 
     return Verdict("accept", score)
 
 
-def _below_minimums(measures: Measures, policy: Policy, language: Language) -> tuple[Reason, ...]:
-    """A reason for each quality component that is below the policy's minimum, or could not be assessed."""
+def accepts(measures: Measures, policy: Policy) -> bool:
+    """Whether `judge` would accept a face, without its sentences: for very many faces."""
+    return (
+        not any(_failed_gates(measures, policy))
+        and not any(_failed_minimums(measures, policy))
+        and cafi(measures, policy) >= policy.cafi_threshold
+    )
+
+
+def _failed_gates(measures: Measures, policy: Policy) -> Iterator[tuple[Measure, float, float]]:
+    """The gates that a face does not pass, with its value and the limit."""
+    taken = {row.name: value for row in GATED if (value := getattr(measures, row.name)) is not None}
+    limits = policy.limits(taken)
+    for row in GATED:
+        if row.name in limits and not row.passes(taken[row.name], limits[row.name]):
+            yield row, taken[row.name], limits[row.name]
+
+
+def _failed_minimums(measures: Measures, policy: Policy) -> Iterator[tuple[Component, float | None, float]]:
+    """The quality components below the policy's minimum, with value and minimum; None: could not be assessed.
+
+    Raises:
+        MeasureError: when one was not measured.
+    """
     missing = [name for name in policy.minimums if name not in measures.components]
     if missing:
         raise MeasureError("bad_measure", f"The measures lack the quality components {', '.join(missing)}.")
-    asked = [
-        (row, measures.components[row.name], policy.minimums[row.name])
-        for row in COMPONENTS
-        if row.name in policy.minimums
-    ]
+    for row in COMPONENTS:
+        if row.name in policy.minimums:
+            value, least = measures.components[row.name], policy.minimums[row.name]
+            if value is None or value < least:
+                yield row, value, least
+
+
+def _below_minimums(measures: Measures, policy: Policy, language: Language) -> tuple[Reason, ...]:
+    """A reason for each of `_failed_minimums`; one sentence for all that could not be assessed."""
+    failed = list(_failed_minimums(measures, policy))
     below = [
-        gate_reason(row.reason, value, limit, language)
-        for row, value, limit in asked
-        if value is not None and value < limit
+        gate_reason(row.reason, value, least, language) for row, value, least in failed if value is not None
     ]
-    if any(value is None for _, value, _ in asked):
+    if len(below) < len(failed):
         below.append(plain_reason("component_failed", language))
     return tuple(below)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from faceqa.measures.registry import GATED, SCORE, WEIGHTED, Measure
 from faceqa.types import Measures
-from faceqa.verdict.judge import cafi, judge
+from faceqa.verdict.judge import accepts, cafi
 from faceqa.verdict.policy import Policy
 
 PERCENTILE_POPULATION = "photographs"
@@ -56,7 +56,7 @@ class Calibration:
     def pass_rate(self, policy: Policy, population: str = PERCENTILE_POPULATION) -> float:
         """The share of a population's faces that a policy accepts, in [0, 1]."""
         faces = self.populations[population]
-        return sum(judge(face, policy).decision == "accept" for face in faces) / len(faces)
+        return sum(accepts(face, policy) for face in faces) / len(faces)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Calibration:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from faceqa import PRESETS, Assessment, MeasureError, Measures, Policy, PolicyError, Reason, judge, rejudge
 from faceqa.languages import LANGUAGES
 from faceqa.measures.registry import COMPONENTS, GATED, JUDGED, MEASURES, SCORE, WEIGHTED
-from faceqa.verdict.judge import cafi
-from faceqa.verdict.policy import SETTINGS
+from faceqa.verdict.judge import accepts, cafi
+from faceqa.verdict.policy import COMPONENT_NAMES, SETTINGS
 from faceqa.verdict.reasons import WORDINGS, gate_reason, in_language
 
 GOOD = Measures(ser_fiq=0.749, dbcnn=65.04, occlusion=0.02, face_size=270, yaw=-3.0)
@@ -103,6 +103,15 @@ def test_a_head_turned_away_is_told_without_its_side(yaw):
     assert "60° 돌아가 있습니다. 최대 45°" in korean[0].message
     assert english[0].values == korean[0].values == {"value": 60.0, "limit": 45.0}
     assert english[0].advice and korean[0].advice
+
+
+@given(measures, policies, st.dictionaries(st.sampled_from(sorted(COMPONENT_NAMES)), st.integers(0, 100)))
+def test_whether_a_face_is_accepted_is_known_without_sentences(face, policy, minimums):
+    face = replace(
+        face, components={name: 50 for name in COMPONENT_NAMES} | dict.fromkeys(list(minimums)[:1])
+    )
+    policy = replace(policy, minimums=minimums)
+    assert accepts(face, policy) == (judge(face, policy).decision == "accept")
 
 
 @given(measures, policies)
