@@ -84,7 +84,7 @@ def build(scorer: Scorer, lent: Scorer | None = None) -> gr.Blocks:
             say_html("notes", _notes), js_on_load=asset("toasts.js"), visible="hidden", elem_id="notes"
         )
         policy.connect()
-        _open(demo, policy, photo, tabs, asked)
+        _open(demo, policy, photo, asked)
         notes.submit(_refused(photo), [*policy.visit, *policy.sliders], list(photo.outputs), **SILENT)
         gr.on(
             [tab.select for tab in tabs.children],
@@ -97,25 +97,19 @@ def build(scorer: Scorer, lent: Scorer | None = None) -> gr.Blocks:
     return demo
 
 
-def _open(demo: gr.Blocks, policy: PolicyPanel, photo: PhotoTab, tabs: gr.Tabs, asked: gr.Textbox) -> None:
+def _open(demo: gr.Blocks, policy: PolicyPanel, photo: PhotoTab, asked: gr.Textbox) -> None:
     """When the page opens: what the address asks for, and what the visit showed before a reload."""
     key, language = policy.visit
-    known = [str(tab.id) for tab in tabs.children if isinstance(tab, gr.Tab)]
 
     def opened(key: str, language: Language, asked: str) -> list[Any]:
-        address = json.loads(asked)
-        values = values_in(address)
-        tab = gr.Tabs(selected=address["tab"]) if address.get("tab") in known else gr.skip()
-        preset = preset_of(language, *values)
-        return [key, language, tab, *values, *preset, *photo.opened(key, language, *values)]
+        values = values_in(json.loads(asked))
+        return [*values, *preset_of(language, *values), *photo.opened(key, language, *values)]
 
-    demo.load(
-        opened,
-        [key, language, asked],
-        [key, language, tabs, *policy.sliders, policy.presets, policy.note, *photo.outputs],
-        js=asset("open.js"),
-        **SILENT,
-    )
+    known = [key, language, asked]
+    # Without the server first: who clicks before it has answered has his key by then.
+    demo.load(None, None, known, js=asset("open.js"), api_visibility="private").then(
+        opened, known, [*policy.sliders, policy.presets, policy.note, *photo.outputs], **SILENT
+    ).then(None, asked, js=asset("tab_of_address.js"), api_visibility="private")
 
 
 def _refused(photo: PhotoTab) -> Callable[..., list[Any]]:

@@ -244,13 +244,15 @@ def photo_tab(scorer: Scorer, opening: Scorer, visits: Visits, policy: PolicyPan
     first: list[Held] = []
 
     def opened(key: str, language: Language, *values: float) -> list[Any]:
-        held = visits.of(key).held or next(iter(first), None)
-        if held is not None:
-            return shown(_page(scorer, held, policy_of(values), language), key)
-        path = EXAMPLES / f"{FIRST}.jpg"
-        page = show(opening, str(path), path.name, 0, language, policy_of(values))
-        first.extend(page[:1] if page[0] else [])
-        return shown(page, key)
+        visit = visits.of(key)
+        if visit.held is None and not first:
+            path = EXAMPLES / f"{FIRST}.jpg"
+            page = show(opening, str(path), path.name, 0, language, policy_of(values))
+            if page[0] is None:
+                return shown(page, key)
+            first.append(page[0])
+        held = visit.held or first[0]  # a photo may have come while the example was assessed
+        return shown(_page(scorer, held, policy_of(values), language), key)
 
     def refused(why: str, key: str, language: Language, *values: float) -> list[Any]:
         return nothing(key, language, values, why)

@@ -84,7 +84,9 @@ class Visits:
         self._lock = threading.Lock()
 
     def of(self, key: str) -> Visit:
-        """The visit with a key; a new one where there is none."""
+        """The visit with a key; a new one where there is none. Without a key nothing is kept."""
+        if not key:
+            return Visit()
         with self._lock:
             visit = self._visits.pop(key, None) or Visit()
             visit.used = time.monotonic()

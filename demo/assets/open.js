@@ -1,5 +1,5 @@
-// What the page tells the server when it opens: the key that this tab of the browser keeps for a reload, the
-// language, and what the address says.
+// What the browser knows when the page opens, before the server is asked for anything: the key that this tab of the
+// browser keeps for a reload, the language, and what the address says.
 () => {
   if (!sessionStorage.faceqa) {
     const numbers = crypto.getRandomValues(new Uint8Array(16));

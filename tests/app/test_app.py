@@ -580,6 +580,7 @@ def test_a_visit_is_found_again_and_forgotten_after_a_while(monkeypatch):
     gone: list[Visit] = []
     monkeypatch.setattr("demo.visits.time.monotonic", lambda: now[0])
     visits = Visits(gone.append)
+    assert visits.of("") is not visits.of("")
     first, other = visits.of("first"), visits.of("other")
     assert visits.of("first") is first and visits.of("other") is other
     now[0] = limits.SECONDS_KEPT - 1

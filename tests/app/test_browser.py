@@ -127,6 +127,18 @@ def test_one_click_leads_to_a_verdict_that_says_why(visit, scorer):
     assert page.locator(".gate.skipped").count() == 1  # the CAFI
 
 
+def test_a_click_before_the_page_has_its_first_verdict_counts(browser, demo_address):
+    with browser.new_context(locale="en-US") as context:
+        page, held = context.new_page(), []
+        page.route("**/gradio_api/run/predict*", lambda route: held.append(route), times=1)
+        page.goto(demo_address)
+        choose_example(page, "hopper_mask")
+        with page.expect_event("requestfinished", lambda request: request == held[-1].request):
+            held[-1].continue_()
+        page.reload()
+        page.wait_for_selector("#downloads a[download='hopper_mask.json']")
+
+
 def test_the_last_of_two_quick_clicks_is_what_is_shown(visit):
     page = visit()
     page.click("#examples [data-choice=collins]")
