@@ -187,7 +187,6 @@ def test_the_verdict_is_a_picture_to_share(visit, scorer, tmp_path):
 
 def test_a_slider_turns_the_verdict_without_a_network(visit, monkeypatch, scorer):
     page = visit()
-    choose_example(page, "hopper")
 
     def fails(*_arguments, **_options):
         raise AssertionError("a network ran")
