@@ -7,7 +7,6 @@ print(assessment.verdict, assessment.cafi, [reason.message for reason in assessm
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from faceqa.calibration import rejudge
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from faceqa.curation.run import curate
     from faceqa.scorer import Scorer
 
-__version__ = version("faceqa")
+__version__ = "0.1.0"
 
 __all__ = [
     "PRESETS",

@@ -11,9 +11,9 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
 from types import FrameType
 
+from faceqa import __version__
 from faceqa.cli import curate, evaluate, models, rejudge, score
 from faceqa.cli.exit_codes import ALL_ASSESSED, INTERRUPTED, SOME_FAILED, TERMINATED, USAGE
 from faceqa.cli.options import formatter
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--version",
         action="version",
-        version=f"faceqa {version('faceqa')}",
+        version=f"faceqa {__version__}",
         help="print the version and exit",
     )
     commands = parser.add_subparsers(required=True, title="commands", metavar="COMMAND")

@@ -20,13 +20,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from zipfile import BadZipFile
 
 import faiss
 import numpy as np
 
+from faceqa import __version__
 from faceqa.curation import journal
 from faceqa.curation.table import SHORTEST, Row, whole
 from faceqa.verdict.judge import cafi
@@ -76,7 +76,7 @@ def groups_of_run(out: Path) -> np.ndarray:
     Args:
         out: Its folder.
     """
-    extent = f"{version('faceqa')} {journal.extent(out)}"
+    extent = f"{__version__} {journal.extent(out)}"
     with suppress(OSError, ValueError, KeyError, BadZipFile), np.load(out / GROUPS) as known:
         if known["extent"] == extent:
             return np.asarray(known["groups"])

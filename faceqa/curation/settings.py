@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
 
-from faceqa import weights
+from faceqa import __version__, weights
 from faceqa.reading.image import shown
 from faceqa.reading.videos import Sampling
 from faceqa.verdict.policy import Policy
@@ -53,7 +53,7 @@ class Settings:
     unmasked: bool = False
     models: weights.Models = "open"
     iqa: str | None = None
-    version: str = field(default_factory=lambda: version("faceqa"))
+    version: str = __version__
     weights: str = ""
     engine: dict[str, str] = field(default_factory=dict, compare=False)
     packages: dict[str, str] = field(default_factory=installed, compare=False)

@@ -16,13 +16,12 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import numpy as np
 
-from faceqa import weights
+from faceqa import __version__, weights
 from faceqa.errors import EvaluationError
 from faceqa.reading.image import NamedImage
 from faceqa.types import Assessment, Face, Measures, measures_of
@@ -54,7 +53,7 @@ class Conditions:
     models: weights.Models = "open"
     iqa: str | None = None
     unmasked: bool = False
-    version: str = field(default_factory=lambda: version("faceqa"))
+    version: str = __version__
     weights: str = ""
 
     def __post_init__(self) -> None:

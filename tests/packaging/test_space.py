@@ -23,6 +23,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 import app
+import faceqa
 from demo import curate, photo, zerogpu
 from demo.page import build
 from faceqa import Policy, Scorer
@@ -133,6 +134,26 @@ def test_what_a_space_installs_runs_the_app(settings, large_folder):
         client = Client(address, verbose=False)
         result = client.predict(handle_file(EXAMPLES / "hopper.jpg"), api_name="/assess")
         assert result["verdict"] == "accept"
+
+
+UNINSTALLED = """
+import importlib.metadata as metadata
+find = metadata.distribution
+def distribution(name):
+    if name == "faceqa":
+        raise metadata.PackageNotFoundError(name)
+    return find(name)
+metadata.distribution = distribution
+import app, faceqa.cli, faceqa.curation.run, faceqa.evaluation.subjects
+from demo import page
+print(faceqa.__version__)
+"""
+
+
+def test_it_needs_no_installed_faceqa():
+    """A Space runs the checkout: faceqa itself is not among its requirements."""
+    done = subprocess.run([sys.executable, "-c", UNINSTALLED], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == faceqa.__version__, done.stderr
 
 
 class ALoan:

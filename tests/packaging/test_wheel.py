@@ -15,6 +15,7 @@ import pytest
 from checkout import ROOT
 from conftest import EXAMPLES
 
+import faceqa
 from faceqa import weights
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -75,5 +76,5 @@ def test_the_version_is_the_changelogs_latest(installed, tmp_path):
     told = run(installed, sys.executable, installed / "bin/faceqa", "--version", cwd=tmp_path)
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     releases = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d\d-\d\d$", changes, re.MULTILINE)
-    assert told == f"faceqa {PROJECT['version']}\n"
-    assert PROJECT["version"] == releases[0]
+    assert told == f"faceqa {faceqa.__version__}\n"
+    assert faceqa.__version__ == releases[0]
