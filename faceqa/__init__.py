@@ -26,12 +26,11 @@ from faceqa.errors import (
 from faceqa.types import Assessment, Face, FacePictures, Inspection, Measures, Pose, Reason, Verdict
 from faceqa.verdict.judge import judge
 from faceqa.verdict.policy import PRESETS, Policy
+from faceqa.version import __version__
 
 if TYPE_CHECKING:
     from faceqa.curation.run import curate
     from faceqa.scorer import Scorer
-
-__version__ = "0.1.0"
 
 __all__ = [
     "PRESETS",

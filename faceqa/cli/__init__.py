@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from faceqa import __version__
 from faceqa.cli import curate, evaluate, models, rejudge, score
 from faceqa.cli.exit_codes import ALL_ASSESSED, INTERRUPTED, SOME_FAILED, TERMINATED, USAGE
 from faceqa.cli.options import formatter
 from faceqa.cli.terminal import complain
 from faceqa.errors import FaceqaError
+from faceqa.version import __version__
 
 __all__ = ["ALL_ASSESSED", "INTERRUPTED", "SOME_FAILED", "TERMINATED", "USAGE", "main"]
 

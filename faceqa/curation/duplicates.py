@@ -26,11 +26,11 @@ from zipfile import BadZipFile
 import faiss
 import numpy as np
 
-from faceqa import __version__
 from faceqa.curation import journal
 from faceqa.curation.table import SHORTEST, Row, whole
 from faceqa.verdict.judge import cafi
 from faceqa.verdict.policy import Policy
+from faceqa.version import __version__
 
 GROUPS = "groups.npz"
 """The file of a run that holds its groups; it can be deleted, and is made again."""

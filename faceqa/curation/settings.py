@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
 
-from faceqa import __version__, weights
+from faceqa import weights
 from faceqa.reading.image import shown
 from faceqa.reading.videos import Sampling
 from faceqa.verdict.policy import Policy
+from faceqa.version import __version__
 
 COMPUTING = ("numpy", "opencv-python", "openvino", "pillow", "torch")
 """Packages whose version can move a number."""

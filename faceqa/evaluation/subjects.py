@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import numpy as np
 
-from faceqa import __version__, weights
+from faceqa import weights
 from faceqa.errors import EvaluationError
 from faceqa.reading.image import NamedImage
 from faceqa.types import Assessment, Face, Measures, measures_of
+from faceqa.version import __version__
 
 if TYPE_CHECKING:
     from faceqa.scorer import Scorer
