@@ -307,6 +307,7 @@ OWN: dict[str, tuple[str, str]] = {
     "stage.refinement": ("A closer look at the face", "얼굴 자세히 보기"),
     "stage.alignment": ("Alignment and crop", "정렬과 자르기"),
     "stage.mask": ("Face mask and head pose", "얼굴 마스크와 고개 방향"),
+    "stage.apertures": ("Eyes and mouth", "눈과 입"),
     "stage.components": ("Quality components", "품질 항목"),
     "stage.total": ("Together", "합계"),
     "role.detection": ("Detection", "검출"),

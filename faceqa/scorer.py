@@ -31,6 +31,7 @@ from faceqa.engines.base import (
 from faceqa.engines.openvino import OpenVinoEngine
 from faceqa.errors import DeviceError, ImageError, MeasureError, NoFaceError
 from faceqa.faces.alignment import FaceCrop, align, crop_face, whole_crop
+from faceqa.faces.apertures import ApertureMeter
 from faceqa.faces.descriptor import describe
 from faceqa.faces.detection import load_detector
 from faceqa.faces.mask import FaceMasker, remove_background
@@ -115,6 +116,7 @@ class Scorer:
         self.engine = running.info
         self._detector = load_detector(models)
         self._masker = FaceMasker(running)
+        self._aperture_meter = ApertureMeter(running)
         self._measurements = _measurements(Setup(running, iqa))
         self.iqa = (
             iqa if iqa is None or isinstance(iqa, str) else getattr(iqa, "__name__", type(iqa).__name__)
@@ -323,8 +325,11 @@ class Scorer:
         with _timed(timings, "mask"):
             masks = self._masker(crops)
             faces = [remove_background(*pair) for pair in zip(crops, masks.outline, strict=True)]
+        found_faces = tuple(candidate.face for candidate in candidates)
+        with _timed(timings, "apertures"):
+            apertures = self._aperture_meter([candidate.crop for candidate in candidates], found_faces)
         batch = FaceBatch(
-            faces=tuple(candidate.face for candidate in candidates),
+            faces=found_faces,
             poses=tuple(
                 head_pose(candidate.face.landmarks, rotation)
                 for candidate, rotation in zip(candidates, masks.rotation, strict=True)
@@ -336,6 +341,7 @@ class Scorer:
             crops=crops,
             outline=masks.outline,
             visible=masks.visible,
+            apertures=apertures,
             masked_faces=np.stack(faces),
         )
 

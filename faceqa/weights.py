@@ -21,7 +21,9 @@ from typing import Literal
 from faceqa.errors import WeightsError
 
 Models = Literal["open", "research"]
-Role = Literal["detection", "embedding", "face_mask", "head_pose", "iqa", "distortions", "calibration"]
+Role = Literal[
+    "detection", "embedding", "face_mask", "head_pose", "apertures", "iqa", "distortions", "calibration"
+]
 
 Form = Literal["source", "openvino", "openvino-bin"]
 """The weights as they were trained or published, or made ready for CPUs: the layers, and the values."""

@@ -13,9 +13,9 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-Network = Literal["detection", "embedding", "face_mask", "iqa"]
+Network = Literal["detection", "embedding", "face_mask", "apertures", "iqa"]
 
-MEASURING: tuple[Network, ...] = ("embedding", "face_mask", "iqa")
+MEASURING: tuple[Network, ...] = ("embedding", "face_mask", "apertures", "iqa")
 """What measures a face that was found."""
 
 STRIDES = (8, 16, 32)
@@ -25,6 +25,7 @@ OUTPUTS: dict[Network, tuple[str, ...]] = {
     "detection": tuple(f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES),
     "embedding": ("ser_fiq", "embedding"),
     "face_mask": ("outline", "visible", "rotation"),
+    "apertures": ("apertures",),
     "iqa": ("score", "distortions"),
 }
 """Names of what each network gives, in order; described where the network is. The research set's "iqa"
@@ -34,6 +35,7 @@ STANDARD_SIZES: dict[Network, tuple[int, int]] = {
     "detection": (384, 384),
     "embedding": (112, 112),
     "face_mask": (384, 384),
+    "apertures": (144, 64),
     "iqa": (384, 384),
 }
 """Height and width in px of the pictures that a network mostly sees."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from faceqa import weights
 from faceqa.engines.base import CPU, MEASURING, OUTPUTS, EngineInfo, Network, Precision, check_crops
 from faceqa.errors import DeviceError
+from faceqa.networks.apertures import Apertures
 from faceqa.networks.arcface import OnnxArcFace
 from faceqa.networks.dbcnn import DbcnnNet, DbcnnScore
 from faceqa.networks.distortions import DistortionHead
@@ -182,6 +183,7 @@ def load_network(network: Network, models: weights.Models = "open") -> nn.Module
     load: dict[Network, Callable[[weights.Models], nn.Module]] = {
         "embedding": ser_fiq_network,
         "face_mask": face_mask_network,
+        "apertures": apertures_network,
         "iqa": dbcnn_network,
     }
     return load[network](models).eval()
@@ -211,6 +213,13 @@ def face_mask_net() -> FaceMaskNet:
     net = FaceMaskNet()
     load_strictly(net, load_file(weights.fetch(weights.find("face_mask", "open"))))
     return net.eval()
+
+
+def apertures_network(_models: weights.Models = "open") -> Apertures:
+    """The networks of eyes and mouth; the same weights serve both model sets."""
+    net = Apertures()
+    load_strictly(net, load_file(weights.fetch(weights.find("apertures", "open"))))
+    return net
 
 
 def dbcnn_network(models: weights.Models = "open") -> DbcnnScore:

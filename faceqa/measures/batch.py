@@ -28,6 +28,8 @@ class FaceBatch:
         crops: The squares around the faces: RGB uint8 (N, 384, 384, 3).
         outline: The whole face, also where something covers it: float32 (N, 384, 384) in [0, 1].
         visible: The part of it that is seen: likewise, nowhere above `outline`.
+        apertures: How far the lids of the right eye, those of the left eye and the lips are apart, in px of
+            their photos: float32 (N, 3).
         masked_faces: The crops without their backgrounds: RGB uint8 (N, 384, 384, 3).
         by_products: What a measure found on its way and others can use, by name. `EMBEDDING`: float32 (N, K),
             not normalised. `DISTORTIONS`: float32 (N, 5), see `networks.distortions.OUTPUTS`.
@@ -42,6 +44,7 @@ class FaceBatch:
     crops: np.ndarray
     outline: np.ndarray
     visible: np.ndarray
+    apertures: np.ndarray
     masked_faces: np.ndarray
     by_products: dict[str, np.ndarray] = field(default_factory=dict)
 

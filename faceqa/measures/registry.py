@@ -445,6 +445,7 @@ SCORE = Measure(
 _SHARPNESS = "faceqa.measures.components.sharpness"
 _LIGHT = "faceqa.measures.components.light"
 _GEOMETRY = "faceqa.measures.components.geometry"
+_APERTURES = "faceqa.measures.components.apertures"
 
 COMPONENTS: tuple[Component, ...] = (
     Component(
@@ -635,8 +636,30 @@ COMPONENTS: tuple[Component, ...] = (
         fault=Words("head tilted", "고개를 기울임"),
         advice=Words("Hold the head, or the camera, upright.", "고개나 카메라를 똑바로 세우세요."),
     ),
+    Component(
+        name="eyes_open",
+        module=_APERTURES,
+        title=Words("Eyes open", "눈 뜸"),
+        meaning=Words("how far the eyes that are seen are open", "보이는 눈을 뜬 정도"),
+        fault=Words("eyes closed", "눈을 감음"),
+        advice=Words(
+            "Use a photo in which the eyes are open; take several, as people blink.",
+            "눈을 뜬 사진을 사용하세요. 눈을 깜빡일 수 있으니 여러 장을 찍으세요.",
+        ),
+    ),
+    Component(
+        name="mouth_closed",
+        module=_APERTURES,
+        title=Words("Mouth closed", "입 다묾"),
+        meaning=Words("how little the lips are apart", "입술이 벌어지지 않은 정도"),
+        fault=Words("mouth open", "입을 벌림"),
+        advice=Words(
+            "Use a photo in which the mouth is closed, or no wider open than in a smile.",
+            "입을 다물었거나 웃을 때보다 크게 벌리지 않은 사진을 사용하세요.",
+        ),
+    ),
 )
-"""Those of the standard for which a formula is enough, as OFIQ computes them."""
+"""Those of the standard for which formulas on what is known of a face are enough, as OFIQ computes them."""
 
 DISTORTIONS: tuple[Distortion, ...] = (
     Distortion(

@@ -15,6 +15,7 @@ from faceqa.engines.openvino import OpenVinoEngine
 from faceqa.engines.torch import TorchEngine, load_network
 from faceqa.errors import DeviceError
 from faceqa.faces.alignment import crop_face
+from faceqa.faces.apertures import patches
 from faceqa.networks.dbcnn import DbcnnNet, DbcnnScore
 from faceqa.reading import image
 
@@ -26,6 +27,7 @@ TOLERANCES = {
     "outline": 0.02,
     "visible": 0.02,
     "rotation": 0.01,
+    "apertures": 0.005,
     "score": 0.5,
     "distortions": 0.03,
 }
@@ -44,7 +46,10 @@ def pictures(detector, hopper, collins, aligned_faces) -> dict[str, np.ndarray]:
     crops = np.stack(
         [crop_face(photo, detector.refine(photo, detector.detect(photo)[0])).image for photo in photos]
     )
-    return {"embedding": aligned_faces, "face_mask": crops, "iqa": crops}
+    eyes_and_mouths = np.stack(
+        [patches(crop, np.array(detector.detect(crop)[0].landmarks)) for crop in crops]
+    )
+    return {"embedding": aligned_faces, "face_mask": crops, "apertures": eyes_and_mouths, "iqa": crops}
 
 
 @pytest.fixture(scope="module")

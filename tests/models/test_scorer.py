@@ -118,13 +118,22 @@ def test_the_result_is_plain_json(assessed):
     assert hopper["face"].keys() == {"box", "confidence", "landmarks", "inter_eye_distance"}
     assert hopper["pose"].keys() == {"yaw", "pitch", "roll"}
     assert hopper["timings_ms"].keys() == {
-        *("decoding", "detection", "refinement", "alignment", "mask", "components", "distortions"),
+        *(
+            "decoding",
+            "detection",
+            "refinement",
+            "alignment",
+            "mask",
+            "apertures",
+            "components",
+            "distortions",
+        ),
         *(row.name for row in TAKEN),
     }
     assert list(hopper["components"]) == [row.name for row in COMPONENTS]
     assert list(hopper["distortions"]) == [row.name for row in DISTORTIONS]
     assert assessed["no_face"].to_dict()["components"] == {}
-    assert hopper["models"].keys() == {"detection", "embedding", "face_mask", "iqa"}
+    assert hopper["models"].keys() == {"detection", "embedding", "face_mask", "apertures", "iqa"}
     assert hopper["models"]["embedding"] == "sface-2021dec-int8"
 
 

@@ -11,7 +11,7 @@ from faceqa.faces.alignment import crop_face
 from faceqa.faces.pose import pose_of_landmarks
 from faceqa.measures import components
 from faceqa.measures.batch import FaceBatch
-from faceqa.measures.components import geometry, light, sharpness
+from faceqa.measures.components import apertures, geometry, light, sharpness
 from faceqa.measures.registry import COMPONENTS
 from faceqa.types import Face, Pose
 
@@ -22,6 +22,7 @@ LANDMARKS = (*EYES, (192.0, 212.0), (147.0, 275.0), (237.0, 275.0))
 FACE = Face((60.0, 50.0, 324.0, 334.0), LANDMARKS, 0.9)
 AS_IT_IS = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 FRONTAL = Pose(0.0, 0.0, 0.0)
+APERTURES = (15.0, 16.0, 4.0)
 
 
 def oval() -> np.ndarray:
@@ -43,6 +44,7 @@ def one(crop, outline=None, visible=None, **changes) -> FaceBatch:
         "crops": crop[None],
         "outline": outline[None],
         "visible": (outline if visible is None else visible)[None],
+        "apertures": np.array([APERTURES], np.float32),
         "masked_faces": crop[None],
     }
     return FaceBatch(**(known | changes))
@@ -320,16 +322,55 @@ def test_another_face_counts_by_its_area(second, expected):
     assert of(one(plain(), second_areas=(second,)))["single_face_present"] == expected
 
 
+@pytest.mark.parametrize(("share", "expected"), [(0, 12), (0.02, 50), (0.04, 88), (0.09, 100)])
+def test_eyes_are_open_by_the_smaller_aperture(share, expected):
+    """100 S(a / T, .02, .01): shut eyes have 100 / (1 + e^2), not 0. T is 190 px here, from eyes to chin."""
+    assert round(apertures.eyes_open([0.1 * 190, share * 190], 190)) == expected
+    for eyes in ((share * 190, 19.0), (19.0, share * 190)):
+        assert abs(of(one(plain(), apertures=opened(*eyes)))["eyes_open"] - expected) <= 1
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0, 97), (0.1, 84), (0.2, 50), (0.4, 3)])
+def test_a_mouth_is_closed_by_the_aperture_of_the_lips(share, expected):
+    """100 (1 - S(a / T, .2, .06))."""
+    assert round(apertures.mouth_closed(share * 190, 190)) == expected
+    assert abs(of(one(plain(), apertures=opened(15, 15, share * 190)))["mouth_closed"] - expected) <= 1
+
+
+def opened(right: float, left: float, lips: float = 4.0) -> np.ndarray:
+    return np.array([[right, left, lips]], np.float32)
+
+
+@pytest.mark.parametrize(("yaw", "expected"), [(60, 100), (-60, 12), (30, 12), (-30, 12)])
+def test_the_far_eye_of_a_turned_head_does_not_count(yaw, expected):
+    """A face that turns to its own left shows its right eye."""
+    turned = one(plain(), poses=(Pose(float(yaw), 0.0, 0.0),), apertures=opened(20, 0))
+    assert of(turned)["eyes_open"] == expected
+
+
+def test_what_something_covers_is_not_assessed():
+    right_eye, both_eyes, mouth = oval(), oval(), oval()
+    right_eye[120:180, 100:180] = 0
+    both_eyes[120:180] = 0
+    mouth[250:300] = 0
+    closed_left, closed_right = opened(20, 0), opened(0, 20)
+    assert of(one(plain(), visible=right_eye, apertures=closed_left))["eyes_open"] == 12
+    assert of(one(plain(), visible=right_eye, apertures=closed_right))["eyes_open"] == 100
+    assert missing(one(plain(), visible=both_eyes)) >= {"eyes_open"}
+    assert missing(one(plain(), visible=mouth)) >= {"mouth_closed"}
+
+
 def test_what_cannot_be_assessed_is_nan():
     nothing = np.zeros((SIDE, SIDE), np.float32)
     eyes_in_one_place = Face(FACE.box, (EYES[0], EYES[0], *LANDMARKS[2:]), 0.9)
     assert missing(one(plain(), nothing)) == {
         "sharpness",
         *("luminance_mean", "luminance_variance", "under_exposure_prevention", "over_exposure_prevention"),
-        *("dynamic_range", "head_size", "margin_above", "margin_below"),
+        *("dynamic_range", "head_size", "margin_above", "margin_below", "eyes_open", "mouth_closed"),
     }
     assert missing(one(plain(), visible=nothing)) == {
-        *("sharpness", "under_exposure_prevention", "over_exposure_prevention")
+        *("sharpness", "under_exposure_prevention", "over_exposure_prevention"),
+        *("eyes_open", "mouth_closed"),
     }
     assert missing(one(plain(), poses=(None,))) == {
         *("sharpness", "inter_eye_distance", "head_pose_yaw", "head_pose_pitch", "head_pose_roll")

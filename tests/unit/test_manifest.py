@@ -28,7 +28,7 @@ def test_it_says_what_made_the_data_set():
 
 def test_the_hashes_are_those_of_the_files():
     listed = told(Settings(("photos",)))["weights"]
-    networks = {"detection", "embedding", "face_mask", "iqa"}
+    networks = {"detection", "embedding", "face_mask", "apertures", "iqa"}
     assert {one["role"] for one in listed} == networks | {"head_pose", "distortions"}
     (face_mask,) = [one for one in weights.manifest() if one.name == listed[2]["name"]]
     path = weights.locate(face_mask)

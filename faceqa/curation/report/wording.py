@@ -199,6 +199,7 @@ ROLES: Mapping[str, Words] = {
     "detection": Words("Detection", "검출"),
     "embedding": Words("Embedding", "임베딩"),
     "face_mask": Words("Face mask", "얼굴 마스크"),
+    "apertures": Words("Eyes and mouth", "눈과 입"),
     "iqa": Words("Picture quality", "화질"),
 }
 """Of the models."""

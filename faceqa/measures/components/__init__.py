@@ -1,4 +1,4 @@
-"""Quality components of ISO/IEC 29794-5:2025, from formulas alone: no network runs for them.
+"""Quality components of ISO/IEC 29794-5:2025, from formulas on what is known of a face.
 
 Formulas and mappings to 0-100 are those of OFIQ 1.0.3 (github.com/BSI-OFIQ/OFIQ-Project, MIT licence), the
 reference implementation of the standard. What differs is what they are computed on: OFIQ aligns a face in
@@ -6,9 +6,9 @@ reference implementation of the standard. What differs is what they are computed
 to chin. Here it is the 384 x 384 px crop, in which about 110 px lie between the eyes, and the outline of
 `faces.mask`, hairline to chin. Each function says the rest. Sharpness alone has a mapping of our own.
 
-Of the standard's components these need a network or landmarks of eyes, mouth and jaw, and are left out:
-background uniformity, compression artifacts, expression neutrality, eyes visible, eyes open, mouth closed,
-face and mouth occlusion prevention (see the measure `occlusion`), no head coverings, unified quality score.
+Of the standard's components these need more networks, or landmarks of the jaw, and are left out: background
+uniformity, compression artifacts, expression neutrality, eyes visible, face and mouth occlusion prevention
+(see the measure `occlusion`), no head coverings, unified quality score.
 """
 
 from __future__ import annotations
