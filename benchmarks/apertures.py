@@ -2,7 +2,7 @@
 
     python benchmarks/apertures.py --data DIR
 
-DIR holds, by these names, what is there (each part is optional but the first two):
+DIR holds, by these names, what is there:
 
     Open-eyes-using-Pix2Pix/  GitHub jesusmartinoza/Open-eyes-using-Pix2Pix, closed_eyes_dataset: the closed
                               half of Closed Eyes in the Wild (Song et al., 2014), for research, full size
@@ -10,15 +10,17 @@ DIR holds, by these names, what is there (each part is optional but the first tw
                               open half of that set was taken
     webmorphR.stim/           GitHub debruine/webmorphR.stim (CC BY 4.0): 102 people, neutral and smiling
     generated-faces/          GitHub hmdghoul/generated-faces: synthetic portraits of eight groups
+    southasian/               GitHub armeetj/southasian-face-recognition-bias-analysis: web portraits
 
-Nothing of the first two taught a network of faceqa.
+Only faces of `webmorphR.stim` and `generated-faces` taught a network of faceqa.
 
 - *closed and open*: how often an open eye gets more than a closed one (AUC), and what the gate 50 tells of
   both. Closed ones are all pictures of 112 px or more; open ones are one picture of each of `OPEN` people,
   some of whom blink, and of each as it would be in the size of a closed one;
-- *groups*: the share of people with open eyes whom the gate 50 would reject, and quantiles of the component;
-- *mouths*: the component of neutral and of smiling people;
-- *damage*: AUC and the gate when the pictures are damaged (`training/distortions`).
+- *groups*: the share of people whom the gate 50 would reject, nearly all with open eyes, and quantiles;
+- *teacher*: how lids and lips follow MediaPipe's iris network and face mesh on the open ones, which neither
+  taught (`pip install ai-edge-litert`);
+- *damage*: AUC and the gate when the pictures are damaged (`training/distortions`);
 - *time*: CPU time of the network, ms a face.
 
 Prints the tables and writes results/apertures.json.
@@ -38,6 +40,7 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).parents[1]))
 
+from benchmarks import fairness
 from benchmarks.report import machine, write
 from faceqa.engines.openvino import OpenVinoEngine
 from faceqa.faces.alignment import crop_face
@@ -48,12 +51,44 @@ from faceqa.faces.pose import head_pose
 from faceqa.measures.batch import FaceBatch
 from faceqa.measures.components import apertures
 from faceqa.measures.components.geometry import eyes_to_chin
+from training.apertures import expressions
+from training.apertures.lids import Lids
 from training.distortions.damage import KINDS, Damage
+from training.face_mask.mesh import FaceMesh
+from training.face_mask.pictures import read
 
 CLOSED = "Open-eyes-using-Pix2Pix/closed_eyes_dataset"
 OPEN_FACES = "dfi-tensorflow/data/lfw-deepfunneled"
-LONDON = "webmorphR.stim/inst"
-GENERATED = "generated-faces/images"
+
+# fmt: off
+EAST_ASIAN = (
+    "Chan_Choi", "Chan_Ho_Park", "Chen_Kaige", "Chen_Liang_Yu", "Chen_Shui-bian", "Chen_Tsai-chin",
+    "Choi_Sung-hong", "Choi_Yun-yong", "Chung_Mong-hun", "Chung_Mong-joon", "Hideki_Matsui", "Hideki_Sato",
+    "Hiroyuki_Yoshino", "Hitoshi_Tanaka", "Hu_Jintao", "Huan_Chung_Yi", "Hung_Wan-ting", "Jackie_Chan",
+    "Jiang_Zemin", "Jong_Thae_Hwa", "Jong_Wook_Lee", "Jung_Bong", "Junichiro_Koizumi", "Kim_Dae-jung",
+    "Kim_Dong-hwa", "Kim_Dong-tae", "Kim_Hong-gul", "Kim_Hong-up", "Kim_Jin-sun", "Kim_Jong-Il",
+    "Kim_Ryong-sung", "Kim_Su_Nam", "Kim_Yong-il", "Kim_Yun-kyu", "Koichi_Tanaka", "Koji_Uehara",
+    "Lee_Byung-woong", "Lee_Chang-dong", "Lee_Hoi-chang", "Lee_Hong-ki", "Lee_Hyung-taik", "Lee_Jun",
+    "Lee_Nam-shin", "Lee_Soo-hyuck", "Lee_Tae-sik", "Lee_Yeo-jin", "Lee_Yuan-tseh", "Li_Changchun",
+    "Li_Ka-shing", "Li_Peng", "Li_Ruihuan", "Li_Zhaoxing", "Lin_Yi-fu", "Lin_Yung_Hsi", "Liu_Mingkang",
+    "Liu_Xiaoqing", "Liu_Ye", "Lucy_Liu", "Makiko_Tanaka", "Masahiko_Nagasawa", "Masamori_Tokuyama",
+    "Masao_Azuma", "Masaru_Hayami", "Masatoshi_Koshiba", "Michelle_Kwan", "Michelle_Yeoh",
+    "Nobuyuki_Idei", "Park_Jie-won", "Park_Jung_Sung", "Park_Na-kyong", "Princess_Masako", "Qian_Qichen",
+    "Rod_Jong-il", "Roh_Moo-hyun", "Shinzo_Abe", "Suk_Chung_Hong", "Sun_Myung_Moon", "Sung_Hong_Choi",
+    "Szu_Yu_Chen", "Takeo_Fukui", "Takeo_Hiranuma", "Tang_Jiaxuan", "Toshi_Izawa", "Toshihiko_Fukui",
+    "Toshimitsu_Motegi", "Tung_Chee-hwa", "Vicki_Zhao_Wei", "Wang_Fei", "Wang_Hailan", "Wang_Nan",
+    "Wang_Yi", "Wang_Yingfan", "Wen_Jiabao", "Wu_Peng", "Wu_Yi", "Yang_Hee_Kim", "Yang_Jianli",
+    "Yang_Pao-yu", "Yao_Ming", "Yoko_Ono", "Yoriko_Kawaguchi", "Yoshiyuki_Kamei", "Yu_Shyi-kun",
+    "Zhang_Wenkang", "Zhang_Yimou", "Zhang_Ziyi", "Zhu_Rongji",
+)
+# fmt: on
+"""People of LFW with a Chinese, Japanese or Korean name, and photographs in which their eyes are narrow."""
+
+EACH_PERSON = 3
+"""Photographs of them, at most."""
+
+FEWEST = 15
+"""Pictures of a group, from which on it is told."""
 
 SMALLEST = 112
 """px, side of a closed eyes' picture; they are cut close around the face."""
@@ -61,14 +96,12 @@ SMALLEST = 112
 OPEN = 1000
 """People with open eyes."""
 
-EACH_GROUP = 150
-
 MARGIN = 0.3
 """Of black around a picture that is cut close, as a share of its side."""
 
 GATE = 50
 
-DAMAGED = 300
+DAMAGED = 100
 """Pictures of each kind that are damaged."""
 
 STRENGTHS = (0.5, 1.0)
@@ -142,6 +175,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--mesh", type=Path, default=Path("runs/face_mask/mesh"), help="folder of the mesh")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     data, meter = arguments.data, Meter()
@@ -154,6 +188,7 @@ def main() -> None:
         "open ones in the size of closed ones": separation(shut, meter(resized(opened, sides))),
     }
     figures["groups"] = {name: spread(meter(photos)) for name, photos in groups(data)}
+    figures["teacher"] = teacher(meter, opened, arguments.mesh)
     figures["damage"] = dict(damage(meter, closed[:DAMAGED], opened[:DAMAGED]))
     figures["ms"] = timing(meter, opened[0])
     show(figures)
@@ -164,21 +199,16 @@ def closed_eyes(data: Path) -> Iterator[np.ndarray]:
     """Pictures of people whose eyes are closed, RGB uint8, cut close, in an order of chance."""
     files = sorted((data / CLOSED).glob("*.jpg"))
     for index in np.random.default_rng(0).permutation(len(files)):
-        photo = load(files[index])
+        photo = read(files[index])
         if len(photo) >= SMALLEST:
             yield photo
-
-
-def load(file: Path) -> np.ndarray:
-    """RGB uint8 (H, W, 3)."""
-    return cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB)
 
 
 def open_eyes(data: Path) -> Iterator[np.ndarray]:
     """One picture of each of `OPEN` people of LFW, the middle of it, in an order of chance."""
     people = sorted(path for path in (data / OPEN_FACES).iterdir() if path.is_dir())
     for index in np.random.default_rng(0).permutation(len(people))[:OPEN]:
-        yield load(min(people[index].glob("*.jpg")))
+        yield read(min(people[index].glob("*.jpg")))
 
 
 def resized(photos: Iterable[np.ndarray], sides: np.ndarray) -> Iterator[np.ndarray]:
@@ -195,13 +225,20 @@ def framed(photo: np.ndarray) -> np.ndarray:
 
 
 def groups(data: Path) -> Iterator[tuple[str, Iterator[np.ndarray]]]:
-    """Groups of people with open eyes, and their pictures."""
-    folders = {f"London, {mood}": data / LONDON / f"{mood}_front" for mood in ("neutral", "smiling")}
-    for folder in sorted(path for path in (data / GENERATED).glob("*/*") if path.is_dir()):
-        folders[f"generated, {folder.parent.name}, {folder.name}"] = folder
-    for name, folder in folders.items():
-        if folder.is_dir():
-            yield name, map(load, sorted(folder.glob("*.jpg"))[:EACH_GROUP])
+    """Groups of people, nearly all with open eyes, and their pictures."""
+    pictures = [*fairness.london(data), *fairness.generated(data), *fairness.southasian(data)]
+    named: dict[str, list[Path]] = {}
+    for one in pictures:
+        part = one.name.split("/")[0] if one.source == "london" else one.sex
+        if one.group:
+            named.setdefault(f"{one.source}, {part}, {one.group}", []).append(one.path)
+    people = (data / OPEN_FACES / name for name in EAST_ASIAN)
+    named["lfw, East Asian names"] = [
+        path for folder in people for path in sorted(folder.glob("*.jpg"))[:EACH_PERSON]
+    ]
+    for name, paths in named.items():
+        if len(paths) >= FEWEST:
+            yield name, map(read, paths)
 
 
 def separation(shut: Told, opened: Told) -> dict:
@@ -238,6 +275,25 @@ def spread(told: Told) -> dict:
         "mouth_closed": np.nanquantile(told.mouths, QUANTILES).round(1).tolist(),
         "lids": np.nanquantile(told.lids, QUANTILES).round(4).tolist(),
         "lips": np.nanquantile(told.lips, QUANTILES).round(4).tolist(),
+    }
+
+
+def teacher(meter: Meter, photos: Iterable[np.ndarray], folder: Path) -> dict[str, float]:
+    """Correlations with MediaPipe's apertures, as shares of the distance from the eyes to its chin."""
+    mesh, eyes, rows = FaceMesh(folder), Lids(folder), []
+    for photo in photos:
+        told, found = meter([photo]), meter.detector.detect(photo)
+        if not found or np.isnan([*told.lids, *told.lips]).any():
+            continue
+        points = eyes(photo, mesh(photo, found[0])[0])
+        apertures = min(expressions.lid_apertures(points)), expressions.lip_aperture(points)
+        size = expressions.chin_distance(points)
+        rows.append((told.lids[0], told.lips[0], apertures[0] / size, apertures[1] / size))
+    lids, lips, their_lids, their_lips = np.array(rows).T
+    return {
+        "pictures": len(rows),
+        "lids": float(np.corrcoef(lids, their_lids)[0, 1]),
+        "lips": float(np.corrcoef(lips, their_lips)[0, 1]),
     }
 
 
@@ -285,6 +341,7 @@ def show(figures: dict) -> None:
         print(f"{name:40} AUC {row['auc']:.4f}, below {GATE}: {rejected}")
     for name, row in figures["groups"].items():
         print(f"{name:40} {row}")
+    print(f"with MediaPipe's: {figures['teacher']}")
     print(f"{figures['ms']:.2f} ms a face")
 
 

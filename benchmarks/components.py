@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,8 @@ sys.path.append(str(Path(__file__).parents[1]))
 from benchmarks.report import machine, write
 from faceqa import Scorer
 from faceqa.engines.openvino import OpenVinoEngine
-from faceqa.faces.alignment import CROP_SIZE
+from faceqa.faces.alignment import CROP_SIZE, FaceCrop
+from faceqa.faces.apertures import ApertureMeter
 from faceqa.faces.detection import load_detector
 from faceqa.faces.mask import FaceMasker
 from faceqa.faces.pose import head_pose
@@ -58,6 +59,7 @@ TIMED, REPEATS = 32, 10
 NAMES = tuple(row.name for row in COMPONENTS)
 AS_IT_IS = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
+ENGINE = OpenVinoEngine(["face_mask", "apertures"])
 measure = components.load()
 
 
@@ -98,7 +100,7 @@ def batch_of(crops: np.ndarray, outlines: np.ndarray) -> FaceBatch:
     chosen = [index for index, faces in enumerate(found) if faces]
     faces = tuple(detector.refine(crops[index], found[index][0]) for index in chosen)
     outline = outlines[chosen].astype(np.float32) / 255
-    masks = FaceMasker(OpenVinoEngine(["face_mask"]))(crops[chosen])
+    masks = FaceMasker(ENGINE)(crops[chosen])
     return FaceBatch(
         faces=faces,
         poses=tuple(
@@ -111,15 +113,20 @@ def batch_of(crops: np.ndarray, outlines: np.ndarray) -> FaceBatch:
         crops=crops[chosen],
         outline=outline,
         visible=outline,
+        apertures=apertures(crops[chosen], faces),
         masked_faces=crops[chosen],
     )
 
 
 def spoilt(batch: FaceBatch, spoil: Callable[[np.ndarray, int], np.ndarray]) -> Mapping[str, np.ndarray]:
     """The components when a function of crop and number changed each crop."""
-    return measure(
-        replace(batch, crops=np.stack([spoil(crop, number) for number, crop in enumerate(batch.crops)]))
-    )
+    crops = np.stack([spoil(crop, number) for number, crop in enumerate(batch.crops)])
+    return measure(replace(batch, crops=crops, apertures=apertures(crops, batch.faces)))
+
+
+def apertures(crops: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
+    """Of eyes and mouths of faces in crops that are their own photos, see `FaceBatch`."""
+    return ApertureMeter(ENGINE)([FaceCrop(crop, AS_IT_IS) for crop in crops], faces)
 
 
 def medians(found: Mapping[str, np.ndarray]) -> dict[str, float]:

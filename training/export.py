@@ -45,12 +45,13 @@ PRECISE = {"name": "precise", "version": "0"}
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
 
 PRECISE_UP_TO: dict[Network, str] = {
+    "apertures": "aten::stack/Concat",
     "embedding": "network.layers.6.relu",
     "face_mask": "encoder.blocks.1.0.bn3",
     "iqa": "features1.mix",
 }
 """In the names of the layers up to which nothing is rounded: bfloat16 costs most in the first layers and
-saves little there, and DB-CNN's EfficientNet ends here."""
+saves little there, DB-CNN's EfficientNet ends here, and the networks of eyes and mouth are small anyway."""
 
 QUANTISED: dict[Network, str] = {"face_mask": "unet.decoder.", "iqa": "features2."}
 """In the names of the layers whose convolutions become integers."""

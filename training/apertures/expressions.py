@@ -126,7 +126,7 @@ def paint_gap(image: np.ndarray, points: np.ndarray, rng: np.random.Generator) -
     inside = np.zeros(image.shape[:2], np.float32)
     cv2.fillPoly(inside, [np.round(gap * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
     light = rng.uniform(0.5, 1.1) * image[image.shape[0] // 4 : -image.shape[0] // 4].mean() / 128
-    layer = np.empty_like(image, np.float32)
+    layer: np.ndarray = np.empty_like(image, np.float32)
     layer[:] = np.array([60, 25, 25]) * rng.uniform(0.2, 1.0) * light
     down = points[14, :2] - points[13, :2]
     down = down / max(np.linalg.norm(down), 1e-6)
