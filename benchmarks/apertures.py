@@ -101,8 +101,11 @@ MARGIN = 0.3
 
 GATE = 50
 
-DAMAGED = 100
+DAMAGED = 50
 """Pictures of each kind that are damaged."""
+
+TAUGHT = 300
+"""Pictures on which the network is compared with its teacher."""
 
 STRENGTHS = (0.5, 1.0)
 
@@ -185,13 +188,17 @@ def main() -> None:
     shut = meter(map(framed, closed))
     figures["closed_and_open"] = {
         "as they are": separation(shut, meter(opened)),
-        "open ones in the size of closed ones": separation(shut, meter(resized(opened, sides))),
+        "open ones in the sizes of closed ones": separation(shut, meter(resized(opened, sides))),
     }
+    show_separations(figures["closed_and_open"])
     figures["groups"] = {name: spread(meter(photos)) for name, photos in groups(data)}
-    figures["teacher"] = teacher(meter, opened, arguments.mesh)
+    for name, row in figures["groups"].items():
+        print(f"{name:40} {row}", flush=True)
+    figures["teacher"] = teacher(meter, opened[:TAUGHT], arguments.mesh)
     figures["damage"] = dict(damage(meter, closed[:DAMAGED], opened[:DAMAGED]))
+    show_separations(figures["damage"])
     figures["ms"] = timing(meter, opened[0])
-    show(figures)
+    print(f"with MediaPipe's: {figures['teacher']}\n{figures['ms']:.2f} ms a face")
     write("apertures", figures)
 
 
@@ -334,15 +341,11 @@ def timing(meter: Meter, photo: np.ndarray) -> float:
     return 1000 * (time.process_time() - start) / (20 * 16)
 
 
-def show(figures: dict) -> None:
-    """Print the tables."""
-    for name, row in (figures["closed_and_open"] | figures["damage"]).items():
+def show_separations(rows: dict[str, dict]) -> None:
+    """Print a table."""
+    for name, row in rows.items():
         rejected = ", ".join(f"{kind} {share:.3f}" for kind, share in row["below_gate"].items())
-        print(f"{name:40} AUC {row['auc']:.4f}, below {GATE}: {rejected}")
-    for name, row in figures["groups"].items():
-        print(f"{name:40} {row}")
-    print(f"with MediaPipe's: {figures['teacher']}")
-    print(f"{figures['ms']:.2f} ms a face")
+        print(f"{name:40} AUC {row['auc']:.4f}, below {GATE}: {rejected}", flush=True)
 
 
 if __name__ == "__main__":
