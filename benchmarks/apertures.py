@@ -23,15 +23,16 @@ Only faces of `webmorphR.stim` and `generated-faces` taught a network of faceqa.
 - *damage*: AUC and the gate when the pictures are damaged (`training/distortions`);
 - *time*: CPU time of the network, ms a face.
 
-Prints the tables and writes results/apertures.json.
+Prints the figures and writes results/apertures.json, anew after each part.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -173,7 +174,7 @@ class Meter:
 
 
 def main() -> None:
-    """Measure, print the tables, write results/apertures.json."""
+    """Measure, print the figures, write results/apertures.json after each part."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -183,23 +184,29 @@ def main() -> None:
     cv2.setNumThreads(1)
     data, meter = arguments.data, Meter()
     closed, opened = list(closed_eyes(data)), list(open_eyes(data))
-    sides = np.array([len(photo) for photo in closed])
+    parts: dict[str, Callable[[], object]] = {
+        "closed_and_open": lambda: closed_and_open(meter, closed, opened),
+        "groups": lambda: {name: spread(meter(photos)) for name, photos in groups(data)},
+        "teacher": lambda: teacher(meter, opened[:TAUGHT], arguments.mesh),
+        "damage": lambda: dict(damage(meter, closed[:DAMAGED], opened[:DAMAGED])),
+        "ms": lambda: timing(meter, opened[0]),
+    }
     figures: dict = {"machine": machine()}
-    shut = meter(map(framed, closed))
-    figures["closed_and_open"] = {
+    for name, part in parts.items():
+        figures[name] = part()
+        print(name, json.dumps(figures[name], indent=1), flush=True)
+        write("apertures", figures)
+
+
+def closed_and_open(
+    meter: Meter, closed: list[np.ndarray], opened: list[np.ndarray]
+) -> dict[str, dict[str, object]]:
+    """Closed eyes against open ones, and against these in the sizes of the closed ones."""
+    shut, sides = meter(map(framed, closed)), np.array([len(photo) for photo in closed])
+    return {
         "as they are": separation(shut, meter(opened)),
         "open ones in the sizes of closed ones": separation(shut, meter(resized(opened, sides))),
     }
-    show_separations(figures["closed_and_open"])
-    figures["groups"] = {name: spread(meter(photos)) for name, photos in groups(data)}
-    for name, row in figures["groups"].items():
-        print(f"{name:40} {row}", flush=True)
-    figures["teacher"] = teacher(meter, opened[:TAUGHT], arguments.mesh)
-    figures["damage"] = dict(damage(meter, closed[:DAMAGED], opened[:DAMAGED]))
-    show_separations(figures["damage"])
-    figures["ms"] = timing(meter, opened[0])
-    print(f"with MediaPipe's: {figures['teacher']}\n{figures['ms']:.2f} ms a face")
-    write("apertures", figures)
 
 
 def closed_eyes(data: Path) -> Iterator[np.ndarray]:
@@ -339,13 +346,6 @@ def timing(meter: Meter, photo: np.ndarray) -> float:
     for _ in range(20):
         meter.meter(crops, faces)
     return 1000 * (time.process_time() - start) / (20 * 16)
-
-
-def show_separations(rows: dict[str, dict]) -> None:
-    """Print a table."""
-    for name, row in rows.items():
-        rejected = ", ".join(f"{kind} {share:.3f}" for kind, share in row["below_gate"].items())
-        print(f"{name:40} AUC {row['auc']:.4f}, below {GATE}: {rejected}", flush=True)
 
 
 if __name__ == "__main__":
