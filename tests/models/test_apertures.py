@@ -51,12 +51,13 @@ def moved(
 
 def shut(photo: np.ndarray, face: Face) -> np.ndarray:
     """The skin above each eye is stretched down over it to the lower lid."""
-    y, x = np.indices(photo.shape[:2], dtype=np.float32)
-    size, source = face.inter_eye_distance, y.copy()
+    grid: np.ndarray = np.indices(photo.shape[:2], dtype=np.float32)
+    (y, x), size = grid, face.inter_eye_distance
+    source = y.copy()
     for eye_x, eye_y in face.landmarks[:2]:
         top, upper, lower = eye_y - 0.25 * size, eye_y - 0.13 * size, eye_y + 0.09 * size
         share = (y - top) / (lower - top)
-        there = (0 < share) & (share < 1) & (np.abs(x - eye_x) < 0.3 * size)
+        there = (share > 0) & (share < 1) & (np.abs(x - eye_x) < 0.3 * size)
         source[there] = (top + share * (upper - top))[there]
     return cv2.remap(photo, x, source, cv2.INTER_LINEAR)
 
@@ -91,7 +92,7 @@ def test_neither_tilt_nor_size_of_the_face_matters(meter, found, angle, scale):
     photo, face = found["hopper"]
     height, width = photo.shape[:2]
     middle = ((face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2)
-    matrix = cv2.getRotationMatrix2D(middle, angle, scale)
+    matrix: np.ndarray = np.array(cv2.getRotationMatrix2D(middle, angle, scale), float)
     matrix[:, 2] += np.array([width, height]) / 2
     there = moved(photo, face, matrix, (2 * width, 2 * height))
     np.testing.assert_allclose(measured(meter, *there), measured(meter, photo, face), atol=0.03)

@@ -100,7 +100,7 @@ def paint_lashes(image: np.ndarray, points: np.ndarray, eye: int, rng: np.random
     scale = np.linalg.norm(line[0] - line[-1])
     skin = image[tuple(np.clip(line[4][::-1].round().astype(int), 0, np.array(image.shape[:2]) - 1))]
     dark = skin * rng.uniform(0.1, 0.55)
-    alpha = np.zeros(image.shape[:2], np.float32)
+    alpha: np.ndarray = np.zeros(image.shape[:2], np.float32)
     fixed = np.round(line * 16).astype(np.int32)
     cv2.polylines(alpha, [fixed], False, 1.0, max(1, round(scale * rng.uniform(0.02, 0.07))), cv2.LINE_AA, 4)
     if rng.random() < 0.5:
@@ -113,7 +113,7 @@ def paint_lashes(image: np.ndarray, points: np.ndarray, eye: int, rng: np.random
                 start + below * scale * rng.uniform(0.05, 0.2) + (line[0] - line[-1]) * rng.normal(0.03, 0.04)
             )
             pair = [np.round(16 * one).astype(int).tolist() for one in (start, end)]
-            cv2.line(alpha, *pair, float(rng.uniform(0.3, 0.9)), 1, cv2.LINE_AA, 4)
+            cv2.line(alpha, pair[0], pair[1], float(rng.uniform(0.3, 0.9)), 1, cv2.LINE_AA, 4)
     alpha = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(0.4, 1.0))[..., None] * rng.uniform(0.4, 1.0)
     return (image * (1 - alpha) + dark * alpha).astype(np.uint8)
 
@@ -122,8 +122,8 @@ def paint_gap(image: np.ndarray, points: np.ndarray, rng: np.random.Generator) -
     """What is seen between opened lips."""
     first, last = MOUTH_CORNERS
     gap = points[[first, *UPPER_LIP, last, *LOWER_LIP[::-1]], :2]
-    height, width = lip_aperture(points), np.linalg.norm(gap[0] - gap[10])
-    inside = np.zeros(image.shape[:2], np.float32)
+    height, width = lip_aperture(points), float(np.linalg.norm(gap[0] - gap[10]))
+    inside: np.ndarray = np.zeros(image.shape[:2], np.float32)
     cv2.fillPoly(inside, [np.round(gap * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
     light = rng.uniform(0.5, 1.1) * image[image.shape[0] // 4 : -image.shape[0] // 4].mean() / 128
     layer: np.ndarray = np.empty_like(image, np.float32)
@@ -131,10 +131,10 @@ def paint_gap(image: np.ndarray, points: np.ndarray, rng: np.random.Generator) -
     down = points[14, :2] - points[13, :2]
     down = down / max(np.linalg.norm(down), 1e-6)
     if rng.random() < 0.55:
-        tongue = np.zeros_like(inside)
+        tongue: np.ndarray = np.zeros_like(inside)
         centre = points[14, :2] - down * height * rng.uniform(0.0, 0.25)
-        axes = (0.4 * width, height * rng.uniform(0.2, 0.45))
-        angle = np.degrees(np.arctan2(down[1], down[0])) - 90
+        axes = (0.4 * width, height * float(rng.uniform(0.2, 0.45)))
+        angle = float(np.degrees(np.arctan2(down[1], down[0]))) - 90
         cv2.ellipse(tongue, (tuple(centre.tolist()), (2 * axes[0], 2 * axes[1]), angle), 1.0, -1, cv2.LINE_AA)
         tongue = cv2.GaussianBlur(tongue, (0, 0), max(0.5, height * 0.06))[..., None]
         layer = layer * (1 - tongue) + np.array([190, 90, 95]) * rng.uniform(0.5, 1.0) * light * tongue
@@ -144,7 +144,7 @@ def paint_gap(image: np.ndarray, points: np.ndarray, rng: np.random.Generator) -
             depth = (
                 sign * down * min(height * rng.uniform(0.15, 0.4), 0.16 * np.linalg.norm(gap[0] - gap[10]))
             )
-            teeth = np.zeros_like(inside)
+            teeth: np.ndarray = np.zeros_like(inside)
             outline = np.concatenate([edge, edge[::-1] + depth])
             cv2.fillPoly(teeth, [np.round(outline * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
             teeth = cv2.GaussianBlur(teeth, (0, 0), 0.7)[..., None] * rng.uniform(0.6, 1.0)
