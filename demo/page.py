@@ -103,12 +103,18 @@ def _open(demo: gr.Blocks, policy: PolicyPanel, photo: PhotoTab, asked: gr.Textb
 
     def opened(key: str, language: Language, asked: str) -> list[Any]:
         values = values_in(json.loads(asked))
-        return [*values, *preset_of(language, *values), *photo.opened(key, language, *values)]
+        preset = preset_of(language, *values)
+        return [key, language, *values, *preset, *photo.opened(key, language, *values)]
 
     known = [key, language, asked]
-    # Without the server first: who clicks before it has answered has his key by then.
-    demo.load(None, None, known, js=asset("open.js"), api_visibility="private").then(
-        opened, known, [*policy.sliders, policy.presets, policy.note, *photo.outputs], **SILENT
+    # At once, without the server: who clicks before it has answered has his key by then.
+    demo.load(None, None, known, js=asset("open.js"), api_visibility="private")
+    demo.load(
+        opened,
+        known,
+        [key, language, *policy.sliders, policy.presets, policy.note, *photo.outputs],
+        js=asset("open.js"),
+        **SILENT,
     ).then(None, asked, js=asset("tab_of_address.js"), api_visibility="private")
 
 
