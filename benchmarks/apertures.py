@@ -54,6 +54,7 @@ from faceqa.measures.components import apertures
 from faceqa.measures.components.geometry import eyes_to_chin
 from training.apertures import expressions
 from training.apertures.lids import Lids
+from training.auc import auc
 from training.distortions.damage import KINDS, Damage
 from training.face_mask.mesh import FaceMesh
 from training.face_mask.pictures import read
@@ -270,13 +271,6 @@ def separation(shut: Told, opened: Told) -> dict:
 def below(values: np.ndarray) -> float:
     """The share of what is assessed that the gate would reject."""
     return float((values[~np.isnan(values)] < GATE).mean())
-
-
-def auc(higher: np.ndarray, lower: np.ndarray) -> float:
-    """How often one of the first is above one of the second; ties count half."""
-    order = np.sort(lower)
-    wins = np.searchsorted(order, higher, "left") + np.searchsorted(order, higher, "right")
-    return float(wins.mean() / (2 * len(lower)))
 
 
 def spread(told: Told) -> dict:

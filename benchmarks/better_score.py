@@ -64,6 +64,7 @@ from faceqa.networks.ser_fiq import ALPHA, R
 from faceqa.networks.sface import SFace
 from faceqa.reading import image
 from faceqa.types import Face
+from training.auc import auc
 from training.dbcnn.crops import biq2021 as training_split
 from training.face_mask.mesh import FaceMesh
 from training.face_mask.pictures import GENERATED_PER_GROUP
@@ -942,11 +943,6 @@ TAUGHT = [name for name in SCORES if name[0] in "AC" or name.endswith("discrimin
 
 
 # --- Figures --------------------------------------------------------------------------------------
-
-
-def auc(good: np.ndarray, bad: np.ndarray) -> float:
-    """How often a good picture has the higher score."""
-    return float(stats.mannwhitneyu(good, bad).statistic / len(good) / len(bad))
 
 
 def spread(values: np.ndarray, s: Source) -> dict[str, float]:

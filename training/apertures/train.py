@@ -19,6 +19,7 @@ sys.path.append(str(Path(__file__).parents[2]))
 
 from faceqa.networks.apertures import SIZE, Aperture, Apertures
 from training.apertures.samples import NAMES
+from training.auc import auc
 from training.weights_io import Average, save_half
 
 EPOCHS = 24
@@ -151,15 +152,8 @@ def report(name: str, net: Aperture, patches: Tensor, wanted: Tensor, shares: Te
     line = f"{name}: {len(told)} patches, off by {errors.mean():.4f} units, median {errors.median():.4f}"
     line += f", correlation {np.corrcoef(told, wanted)[0, 1]:.3f}"
     if "lids" in name:
-        line += f", AUC of shut and open {auc(told[shares > OPEN], told[shares < SHUT]):.4f}"
+        line += f", AUC of shut and open {auc(told[shares > OPEN].numpy(), told[shares < SHUT].numpy()):.4f}"
     print(line, flush=True)
-
-
-def auc(higher: Tensor, lower: Tensor) -> float:
-    """How often one of the first is above one of the second."""
-    order = torch.cat([higher, lower]).argsort().argsort().float() + 1
-    rank = order[: len(higher)].sum() - len(higher) * (len(higher) + 1) / 2
-    return float(rank / (len(higher) * len(lower)))
 
 
 if __name__ == "__main__":
