@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from demo.files import asset
+from demo.visits import Visits
 from demo.wording import say, say_html, text
 from faceqa import PRESETS, Policy, PolicyError
 from faceqa.languages import Language
@@ -33,6 +34,7 @@ class PolicyPanel:
         note: What the chosen preset is for.
         shown: Id of the tab that is shown; filled in by the browser.
         visit: The page's visit and its language, which every event sends.
+        visits: Keeps what the pages show.
         views: What depends on the policy, by the id of its tab.
     """
 
@@ -42,6 +44,7 @@ class PolicyPanel:
     note: gr.HTML
     shown: gr.Textbox
     visit: Sequence[Any]
+    visits: Visits
     views: dict[str, tuple[Callable[..., list[Any]], Sequence[Any]]] = field(default_factory=dict)
 
     def rules(self, tab: gr.Tab, judge: Callable[..., list[Any]], outputs: Sequence[Any]) -> None:
@@ -52,8 +55,10 @@ class PolicyPanel:
         self.views[str(tab.id)] = judge, outputs
 
         def opened(key: str | None, language: Language, *values: float) -> list[Any]:
-            """Gradio opens the first tab before the page has its key."""
-            return judge(key, language, *values) if key else [gr.skip()] * len(outputs)
+            """Gradio opens the first tab while the page asks for what it opens with, which may come first."""
+            if not key or not self.visits.of(key).opened:
+                return [gr.skip()] * len(outputs)
+            return judge(key, language, *values)
 
         tab.select(opened, [*self.visit, *self.sliders], list(outputs), **SILENT)
 
@@ -62,6 +67,7 @@ class PolicyPanel:
         outputs = [output for _, shown in self.views.values() for output in shown]
 
         def judge(shown: str, key: str, language: Language, *values: float) -> list[Any]:
+            self.visits.of(key).opened = True  # also where an old page's visit is forgotten
             return [
                 value
                 for tab, (judged, written) in self.views.items()
@@ -93,11 +99,12 @@ class PolicyPanel:
             ).then(judge, inputs, outputs, **judged).then(None, [*self.sliders], **in_address)
 
 
-def policy_panel(visit: Sequence[Any]) -> PolicyPanel:
+def policy_panel(visit: Sequence[Any], visits: Visits) -> PolicyPanel:
     """Build the widgets: a slider for each setting, those of the weights in a fold.
 
     Args:
         visit: The components that hold the page's key and its language.
+        visits: Keeps what the pages show.
     """
     with gr.Column(elem_id="policy"):
         with gr.Row(elem_classes="policy-head"):
@@ -123,7 +130,7 @@ def policy_panel(visit: Sequence[Any]) -> PolicyPanel:
                 sliders |= {setting: _slider(setting) for setting in OF_A_FACE if setting.is_weight}
         shown = gr.Textbox(visible=False)
     in_order = tuple(sliders[setting] for setting in OF_A_FACE)
-    return PolicyPanel(in_order, presets, reset, note, shown, visit)
+    return PolicyPanel(in_order, presets, reset, note, shown, visit, visits)
 
 
 def preset_note(preset: str | None, language: Language) -> str:
