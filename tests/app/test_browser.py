@@ -8,6 +8,7 @@ import sys
 import threading
 import zipfile
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import checkout
@@ -141,7 +142,8 @@ def test_a_click_before_the_page_has_its_first_verdict_counts(browser, demo_addr
 
 def test_a_late_answer_to_the_first_tab_does_not_clear_the_first_verdict(browser, demo_address):
     """Gradio opens the first tab by itself, on a busy machine with the page's key, and answers may cross."""
-    key, held = "0" * 32, {}
+    key = "0" * 32
+    held: dict[str, Any] = {}
     with browser.new_context(locale="en-US") as context:
         page = context.new_page()
         page.add_init_script(f"sessionStorage.faceqa = '{key}'")
