@@ -48,8 +48,8 @@ from faceqa.faces.detection import load_detector
 from faceqa.faces.mask import FaceMasker, remove_background
 from faceqa.networks.ser_fiq import PASSES
 from faceqa.reading import image
+from faceqa.reading.sampling import Sampling
 from faceqa.reading.sources import named_images
-from faceqa.reading.videos import Sampling
 from faceqa.scorer import Device, Scorer
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

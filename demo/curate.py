@@ -43,8 +43,8 @@ from faceqa.curation.thumbnails import key as key_of
 from faceqa.languages import Language
 from faceqa.measures.registry import SCORE, TAKEN
 from faceqa.reading import image
+from faceqa.reading.sampling import Sampling
 from faceqa.reading.sources import count_images
-from faceqa.reading.videos import Sampling
 from faceqa.types import Decision
 from faceqa.verdict.reasons import WORDINGS
 

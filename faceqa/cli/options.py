@@ -17,7 +17,7 @@ from faceqa.weights import MODEL_SETS
 
 if TYPE_CHECKING:
     from faceqa.curation.settings import Selection
-    from faceqa.reading.videos import Sampling
+    from faceqa.reading.sampling import Sampling
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -247,7 +247,7 @@ def sources(options: argparse.Namespace) -> list[str]:
 
 def sampling(options: argparse.Namespace) -> Sampling:
     """Which frames of videos to take."""
-    from faceqa.reading.videos import Sampling
+    from faceqa.reading.sampling import Sampling
 
     return Sampling(options.fps, options.every, options.stills)
 

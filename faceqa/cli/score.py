@@ -61,7 +61,6 @@ def run(options: argparse.Namespace) -> int:
     """Carry the command out."""
     from faceqa.engines.base import CPU
     from faceqa.reading.sources import count_images, files_of, named_images
-    from faceqa.scorer import BATCH_SIZE
 
     sources, sampling = shared.sources(options), shared.sampling(options)
     files = list(files_of(sources))
@@ -73,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     screen = Screen()
     show = _JsonLines(screen) if options.json else _Table(screen, files, options.unmasked)
     unmasked = options.unmasked or count == 1
-    batch_size = 1 if scorer.engine.device == CPU else BATCH_SIZE  # each line as soon as it is known
+    batch_size = 1 if scorer.engine.device == CPU else None  # each line as soon as it is known
     images = named_images(files, sampling)
     exit_code = ALL_ASSESSED
     with screen.progress(count) as advance:

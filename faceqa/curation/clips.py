@@ -20,15 +20,13 @@ import av
 from faceqa.curation.export import safe
 from faceqa.curation.segments import Segment
 from faceqa.curation.settings import Settings
+from faceqa.curation.workplace import CLIPS
 from faceqa.errors import ImageError
 from faceqa.reading.sources import videos
 from faceqa.reading.videos import opened
 
-CLIPS = "clips"
-"""The folder in the output folder."""
-
 LIST = "clips.csv"
-"""The file in that folder."""
+"""The file in the clips' folder."""
 
 COLUMNS = ("clip", "video", "start_s", "end_s", "clip_start_s", "clip_end_s", "why_not")
 

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from faceqa.curation import table
-from faceqa.curation.clips import cut_clips
-from faceqa.curation.duplicates import groups_of_run, with_groups
 from faceqa.curation.export import Export, sort_files
 from faceqa.curation.journal import JOURNAL, read_rows, read_settings
 from faceqa.curation.levelling import LEVELLING, Levelling, fit_rows
@@ -30,7 +28,7 @@ from faceqa.curation.workplace import Workplace
 from faceqa.errors import CurationError
 from faceqa.languages import Language
 from faceqa.reading.remote import is_address
-from faceqa.reading.videos import Sampling
+from faceqa.reading.sampling import Sampling
 from faceqa.types import Decision
 from faceqa.verdict.policy import Policy
 
@@ -162,6 +160,8 @@ class Run:
         if summary.videos:
             write_segments(segments, self.out / SEGMENTS)
         if export == "clips":
+            from faceqa.curation.clips import cut_clips
+
             cut_clips(self.settings, self.out, segments)
         elif export is not None:
             sort_files(self.settings, self.out, rows, export)
@@ -171,6 +171,8 @@ class Run:
 
     def _measured(self) -> Callable[[], Iterator[Row]]:
         """Gives the rows of the journal, from the first on, with what only all of them together tell."""
+        from faceqa.curation.duplicates import groups_of_run, with_groups
+
         groups = groups_of_run(self.out)
         path = self.out / LEVELLING
         levelling = Levelling.read(path) if path.is_file() else None

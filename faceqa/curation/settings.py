@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from faceqa import weights
 from faceqa.reading.image import shown
-from faceqa.reading.videos import Sampling
+from faceqa.reading.sampling import Sampling
 from faceqa.verdict.policy import Policy
 from faceqa.version import __version__
 

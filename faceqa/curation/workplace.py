@@ -19,7 +19,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from faceqa.curation.clips import CLIPS
 from faceqa.curation.journal import JOURNAL, PIECES, SHARDS
 from faceqa.errors import CurationError, RemoteError
 from faceqa.reading.remote import ask, is_address
@@ -32,6 +31,9 @@ PARTS = f"{JOURNAL}.parts"
 
 SECONDS = 30.0
 """Between two parts: so much work is done again where a machine is lost."""
+
+CLIPS = "clips"
+"""The folder of the clips of videos."""
 
 AT_ONCE = 8
 """Files that are sent together."""

@@ -21,8 +21,8 @@ from faceqa.reading.archives import ZIP_SUFFIXES, member_count, members
 from faceqa.reading.image import IMAGE_SUFFIXES, NamedImage, shown
 from faceqa.reading.parquets import PARQUET_SUFFIXES, pictures, row_count
 from faceqa.reading.remote import RemoteFile, is_address, remote_files
+from faceqa.reading.sampling import VIDEO_SUFFIXES, Sampling
 from faceqa.reading.tars import TAR_SUFFIXES, picture_count, samples
-from faceqa.reading.videos import VIDEO_SUFFIXES, Sampling, frame_count, frames
 
 CONTAINERS = PARQUET_SUFFIXES | TAR_SUFFIXES | VIDEO_SUFFIXES | ZIP_SUFFIXES
 """Suffixes of files that hold many images."""
@@ -85,6 +85,8 @@ def count_images(paths: Iterable[str | File], sampling: Sampling, leave_out: Pat
         elif _is_here(file, PARQUET_SUFFIXES):
             total += row_count(file)
         elif _is_here(file, VIDEO_SUFFIXES):
+            from faceqa.reading.videos import frame_count
+
             total += frame_count(file, sampling)
         else:
             total += 1
@@ -157,6 +159,8 @@ def _contents(
         elif suffix in PARQUET_SUFFIXES:
             yield from pictures(path, name, wanted)
         else:
+            from faceqa.reading.videos import frames
+
             yield from frames(path, name, sampling, wanted)
 
 

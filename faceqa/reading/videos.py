@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -23,18 +22,14 @@ from av.video.stream import VideoStream
 from faceqa.errors import ImageError
 from faceqa.reading.frame_names import FrameName
 from faceqa.reading.image import MAX_PIXELS, NamedImage, unreadable
-
-VIDEO_SUFFIXES = frozenset([
-    ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts",
-    ".webm", ".wmv",
-])  # fmt: skip
+from faceqa.reading.sampling import Sampling
 
 OPTIONS = {
     "format_whitelist": "asf,avi,flv,m4v,matroska,mov,mpeg,mpegts,mpegvideo,ogg",
     "protocol_whitelist": "file",
 }
-"""FFmpeg's demuxers for `VIDEO_SUFFIXES`. Its others read lists of files and addresses, whatever their names
-say."""
+"""FFmpeg's demuxers for `sampling.VIDEO_SUFFIXES`. Its others read lists of files and addresses, whatever
+their names say."""
 
 STILL_WIDTH, STILL_HEIGHT = 64, 36
 """Cells into which two frames are averaged to compare them."""
@@ -52,21 +47,6 @@ CUT_WIDTH, CUT_HEIGHT = 128, 72
 
 MISSING_SHARE = 0.1
 """A video that ends this much earlier than it says is reported as damaged; containers only estimate."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """Which frames of a video to take.
-
-    Attributes:
-        fps: Frames a second at most, by their time stamps.
-        every: Instead, every n-th frame.
-        stills: Whether to take frames that are near-identical to the last one taken, too.
-    """
-
-    fps: float = 2.0
-    every: int | None = None
-    stills: bool = False
 
 
 def frames(path: Path, named: str, sampling: Sampling, wanted: Callable[[str], bool]) -> Iterator[NamedImage]:

@@ -16,7 +16,7 @@ from faceqa.curation.selection import select, summarise
 from faceqa.curation.settings import Selection, Settings
 from faceqa.curation.table import Row, read_csv
 from faceqa.reading import image
-from faceqa.reading.videos import Sampling
+from faceqa.reading.sampling import Sampling
 
 TABLES = ("scores.csv", "scores.parquet")
 """Depend on the journal and the policy alone, byte by byte."""

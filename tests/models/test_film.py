@@ -13,7 +13,7 @@ from faceqa import Policy, cli, curate
 from faceqa.curation.run import Run
 from faceqa.curation.settings import Selection
 from faceqa.curation.table import read_csv
-from faceqa.reading.videos import Sampling
+from faceqa.reading.sampling import Sampling
 
 SIDE = 480
 

@@ -21,6 +21,15 @@ def test_importing_the_package_loads_nothing_heavy(module):
     assert not heavy & set(loaded.split())
 
 
+@pytest.mark.parametrize("module", ["faceqa.curation.run", "faceqa.scorer", "demo.page"])
+def test_films_and_duplicates_load_their_libraries_when_they_are_met(module):
+    code = f"import sys, {module}; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert not {"av", "faiss", "scenedetect", "ray"} & set(loaded.stdout.split())
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["models"], ["rejudge", "scores.csv"]])
 def test_what_runs_no_model_loads_no_torch(arguments, tmp_path):
     write_csv([Row("a.jpg", "reject")], tmp_path / "scores.csv")

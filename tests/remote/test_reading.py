@@ -14,8 +14,8 @@ from faceqa import ImageError, RemoteError
 from faceqa.reading import image, remote
 from faceqa.reading.image import NamedImage
 from faceqa.reading.remote import RemoteFile
+from faceqa.reading.sampling import Sampling
 from faceqa.reading.sources import count_images, named_images
-from faceqa.reading.videos import Sampling
 
 fsspec = pytest.importorskip("fsspec", reason="the extra 'remote' is not installed")
 

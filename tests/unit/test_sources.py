@@ -14,8 +14,8 @@ from faceqa.errors import ImageError
 from faceqa.reading import archives, image, videos
 from faceqa.reading.frame_names import FrameName
 from faceqa.reading.image import NamedImage
+from faceqa.reading.sampling import Sampling
 from faceqa.reading.sources import count_images, named_images, source_files
-from faceqa.reading.videos import Sampling
 
 HOPPER = (EXAMPLES / "hopper.jpg").read_bytes()
 

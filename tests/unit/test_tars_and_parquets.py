@@ -14,8 +14,8 @@ from pyarrow import parquet
 from faceqa.errors import ImageError
 from faceqa.reading import image, tars
 from faceqa.reading.image import NamedImage
+from faceqa.reading.sampling import Sampling
 from faceqa.reading.sources import count_images, named_images
-from faceqa.reading.videos import Sampling
 
 HOPPER = (EXAMPLES / "hopper.jpg").read_bytes()
 COLLINS = (EXAMPLES / "collins.jpg").read_bytes()
