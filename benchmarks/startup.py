@@ -6,7 +6,8 @@ By turns, each in a process of its own, medians of `ROUNDS`:
 
 - *imports*: `python -c "import torch, segmentation_models_pytorch"`, what a tool that needs them pays first;
 - *one photo*: `python -m faceqa score examples/hopper.jpg`, from the command to its end;
-- *first verdict*: from `python app.py` to the first answer of its HTTP API about the same photo;
+- *first verdict*: from `python app.py` to the first answer of its HTTP API about the same photo, without
+  matplotlib, which Gradio imports with the first request where it is installed: only the tests bring it;
 - the same of another version, whose checkout is `--before`;
 - *peak memory*: the most that `faceqa score` of one photo, and `faceqa curate` of the examples and of
   `--images` photos of 1920 x 1080 px, held at once (ru_maxrss).
@@ -43,6 +44,12 @@ ROUNDS = 5
 PHOTO = ROOT / "examples/hopper.jpg"
 
 HEAVY = "import torch, segmentation_models_pytorch"
+
+APP = """
+import runpy, sys
+sys.modules["matplotlib"] = None
+runpy.run_path("app.py", run_name="__main__")
+"""
 
 PEAK = (
     "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
@@ -103,7 +110,7 @@ def first_verdict(checkout: Path) -> float:
     port = free_port()
     options = {"cwd": checkout, "env": environment(checkout) | {"GRADIO_SERVER_PORT": str(port)}}
     started = time.perf_counter()
-    with serving([sys.executable, "app.py"], port, **options) as address:
+    with serving([sys.executable, "-c", APP], port, **options) as address:
         client = Client(address, verbose=False)
         result = client.predict(handle_file(PHOTO), api_name="/assess")
         taken = time.perf_counter() - started
