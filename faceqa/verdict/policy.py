@@ -146,7 +146,7 @@ class Policy(_Settings):
 PRESETS: Mapping[str, Policy] = {
     "fair": Policy(),
     "strict": Policy(max_yaw=30.0, max_occlusion=0.12, cafi_threshold=69.0),
-    "balanced": Policy(ser_fiq_weight=1.0, dbcnn_weight=1.0, cafi_threshold=61.0),
+    "balanced": Policy(ser_fiq_weight=1.0, dbcnn_weight=1.0, cafi_threshold=62.0),
     "reference": Policy(ser_fiq_threshold=0.5, max_yaw=90.0),
 }
 """Policies by name. *fair*, the default. *strict*: for a small training set of the best faces. *balanced*:

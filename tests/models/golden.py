@@ -36,7 +36,7 @@ TOLERANCES = {
     "confidence": 0.005,
     "inter_eye_distance": 0.5,
     "yaw": 0.5,
-    "pitch": 0.5,
+    "pitch": 1.0,
     "roll": 0.5,
     "percentiles": 1,
 }
