@@ -729,7 +729,7 @@ def test_a_near_duplicate_leads_to_the_better_picture_and_stays_rejected(visit, 
     page.click(".one-told button")
     assert page.inner_text("#one-name") == "album/best.jpg"
     page.keyboard.press("Escape")
-    page.wait_for_function("document.activeElement.title === 'album/best.jpg'")
+    page.wait_for_selector(".face[title='album/best.jpg']:focus")
 
 
 @pytest.mark.browser
@@ -767,7 +767,7 @@ def test_the_view_of_a_face_goes_by_keyboard(visit, tmp_path):
     assert page.inner_text("#place") == "200 of 300"
     page.keyboard.press("Escape")
     assert page.is_hidden("#one")
-    page.wait_for_function("(name) => document.activeElement.title === name", arg=names[-1])
+    page.wait_for_selector(f".face[title='{names[-1]}']:focus")
 
 
 @pytest.mark.browser
