@@ -314,6 +314,8 @@ OWN: dict[str, tuple[str, str]] = {
     "role.distortions": ("Distortions", "손상 판별"),
     "role.embedding": ("Embedding", "임베딩"),
     "role.face_mask": ("Face mask", "얼굴 마스크"),
+    "role.head_pose": ("Head pose", "고개 방향"),
+    "role.apertures": ("Eyes and mouth", "눈과 입"),
     "role.iqa": ("Picture quality", "화질"),
     "role.calibration": ("Calibration", "보정 자료"),
     "details.idle": (
@@ -579,8 +581,9 @@ decide nothing unless a policy asks for a minimum: `faceqa score --min sharpness
 - **SER-FIQ is not the same for everybody.** It says how stable one recognition network finds a face, and that depends on
   the person, too: women and Asian people get lower values in equally good pictures. So the default asks little of SER-FIQ
   and leaves pose, cover and blur to measures of their own. A higher limit rejects people, not only pictures.
-- **Not equally reliable everywhere.** Hats, dark glasses, profiles, drawings and children are harder. Head pose comes
-  from five points, and its pitch is only a rough direction. The steps on the Photo tab show what the models saw.
+- **Not equally reliable everywhere.** Hats, dark glasses, profiles, drawings and children are harder. Head angles are off
+  by about three degrees. *Eyes open* takes narrow eyes for half shut ones now and then, so it decides nothing by default. The
+  steps on the Photo tab show what the models saw.
 """,
         """## 이 숫자가 아닌 것
 
@@ -590,8 +593,9 @@ decide nothing unless a policy asks for a minimum: `faceqa score --min sharpness
 - **SER-FIQ는 누구에게나 같지 않습니다.** 인식 신경망 하나가 얼굴을 얼마나 안정적으로 보는지를 재므로 사람에 따라서도 달라집니다. 똑같이
   좋은 사진이어도 여성과 아시아인은 값이 낮습니다. 그래서 기본 기준은 SER-FIQ에 조금만 요구하고, 고개 방향과 가려짐과 흐림은 각각의
   측정값에 맡깁니다. 기준을 높이면 사진만이 아니라 사람이 탈락합니다.
-- **어디서나 똑같이 정확하지는 않습니다.** 모자, 짙은 안경, 옆얼굴, 그림, 어린이는 더 어렵습니다. 고개 방향은 다섯 점에서
-  구하며 상하 각도는 대략의 방향일 뿐입니다. 사진 탭의 단계들이 모델이 본 것을 보여 줍니다.
+- **어디서나 똑같이 정확하지는 않습니다.** 모자, 짙은 안경, 옆얼굴, 그림, 어린이는 더 어렵습니다. 고개 각도는 3도쯤
+  어긋날 수 있습니다. *눈 뜸*은 가는 눈을 반쯤 감은 눈으로 보는 일이 있어 기본으로는 판정에 쓰지 않습니다. 사진 탭의 단계들이 모델이 본
+  것을 보여 줍니다.
 """,
     ),
     "about.models": ("## Models and licences", "## 모델과 라이선스"),

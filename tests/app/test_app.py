@@ -37,7 +37,7 @@ from demo.files import ASSETS
 from demo.page import build, launch_options, serve
 from demo.policy import policy_of, values_in
 from demo.visits import Camera, Visit, Visits
-from faceqa import PRESETS, Assessment, Face, FaceqaError, Measures, Policy, Scorer, judge
+from faceqa import PRESETS, Assessment, Face, FaceqaError, Measures, Policy, Scorer, judge, weights
 from faceqa.curation.run import Run
 from faceqa.curation.settings import Settings
 from faceqa.curation.table import Row, read_csv
@@ -842,6 +842,12 @@ def test_both_languages_say_everything_with_the_same_blanks():
         english, korean = (re.findall(r"{(\w+)", sentence) for sentence in pair)
         assert sorted(english) == sorted(korean), key
         assert all(sentence.strip() for sentence in pair), key
+
+
+def test_the_page_names_every_role_and_every_stage(scorer):
+    roles = {f"role.{weight.role}" for weight in weights.manifest()}
+    stages = {f"stage.{name}" for name in scorer.assess(EXAMPLES / "hopper.jpg").timings_ms}
+    assert roles | stages <= set(wording.TEXT)
 
 
 def test_korean_is_korean():
