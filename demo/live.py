@@ -45,7 +45,7 @@ NUMBERS: tuple[Measure, ...] = (SCORE, *(row for row in JUDGED if row in TAKEN))
 """On the card of a frame."""
 
 
-def live_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel, photo: PhotoTab, tabs: gr.Tabs) -> None:
+def live_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel, photo: PhotoTab) -> None:
     """Build the tab.
 
     Args:
@@ -53,7 +53,6 @@ def live_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel, photo: PhotoTa
         visits: Keeps the last minute and the best frame.
         policy: What the verdicts go by.
         photo: Receives the best frame.
-        tabs: To turn to the Photo tab.
     """
 
     def judge_frame(sent: dict[str, str]) -> dict[str, Any]:
@@ -90,19 +89,18 @@ def live_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel, photo: PhotoTa
     def show_best(key: str, language: Language, *values: float) -> list[Any]:
         best = visits.of(key).camera.best
         if best is None:
-            gr.Info(text("live.none", language))
-            return [gr.skip()] * (1 + len(photo.outputs))
-        return [gr.Tabs(selected="photo"), *photo.show(best[1], "best-frame.jpg", key, language, *values)]
+            raise gr.Error(text("live.none", language), print_exception=False)
+        return photo.show(best[1], "best-frame.jpg", key, language, *values)
 
     policy.rules(tab, judge, ())
     stage.clear(forget, policy.visit[0], api_visibility="private", queue=False)
     stage.submit(
         show_best,
         [*policy.visit, *policy.sliders],
-        [tabs, *photo.outputs],
+        list(photo.outputs),
         api_visibility="private",
         concurrency_id=MODEL_QUEUE,
-    )
+    ).success(None, js=asset("to_photo.js"), api_visibility="private")
 
 
 def frame_in(sent: dict[str, str]) -> bytes:

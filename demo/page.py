@@ -76,7 +76,7 @@ def build(scorer: Scorer, lent: Scorer | None = None) -> gr.Blocks:
         policy = policy_panel((key, language), visits)
         with gr.Tabs(elem_id="tabs") as tabs:
             photo = photo_tab(lent or scorer, scorer, visits, policy)
-            live_tab(scorer, visits, policy, photo, tabs)
+            live_tab(scorer, visits, policy, photo)
             compare_tab(scorer, visits, policy)
             curate.curate_tab(lent or scorer, visits, policy)
             about_tab()
