@@ -99,6 +99,7 @@ def live_tab(scorer: Scorer, visits: Visits, policy: PolicyPanel, photo: PhotoTa
         [*policy.visit, *policy.sliders],
         list(photo.outputs),
         api_visibility="private",
+        show_progress="hidden",  # the outputs lie on the other tab, and an error is a toast
         concurrency_id=MODEL_QUEUE,
     ).success(None, js=asset("to_photo.js"), api_visibility="private")
 

@@ -73,7 +73,7 @@ def build(scorer: Scorer, lent: Scorer | None = None) -> gr.Blocks:
                 gr.HTML(say_html("theme", _theme), js_on_load=asset("theme.js"), elem_id="theme")
         visits = Visits(lambda visit: curate.delete(visit.curated))
         visits.sweep_now_and_then()
-        policy = policy_panel((key, language), visits)
+        policy = policy_panel((key, language))
         with gr.Tabs(elem_id="tabs") as tabs:
             photo = photo_tab(lent or scorer, scorer, visits, policy)
             live_tab(scorer, visits, policy, photo)
@@ -104,9 +104,7 @@ def _open(demo: gr.Blocks, policy: PolicyPanel, photo: PhotoTab, asked: gr.Textb
     def opened(key: str, language: Language, asked: str) -> list[Any]:
         values = values_in(json.loads(asked))
         preset = preset_of(language, *values)
-        shown = photo.opened(key, language, *values)
-        policy.visits.of(key).opened = True
-        return [key, language, *values, *preset, *shown]
+        return [True, key, language, *values, *preset, *photo.opened(key, language, *values)]
 
     known = [key, language, asked]
     # At once, without the server: who clicks before it has answered has his key by then.
@@ -114,7 +112,7 @@ def _open(demo: gr.Blocks, policy: PolicyPanel, photo: PhotoTab, asked: gr.Textb
     demo.load(
         opened,
         known,
-        [key, language, *policy.sliders, policy.presets, policy.note, *photo.outputs],
+        [policy.opened, key, language, *policy.sliders, policy.presets, policy.note, *photo.outputs],
         js=asset("open.js"),
         **SILENT,
     ).then(None, asked, js=asset("tab_of_address.js"), api_visibility="private")

@@ -11,7 +11,6 @@ from typing import Any
 import gradio as gr
 
 from demo.files import asset
-from demo.visits import Visits
 from demo.wording import say, say_html, text
 from faceqa import PRESETS, Policy, PolicyError
 from faceqa.languages import Language
@@ -33,8 +32,8 @@ class PolicyPanel:
         reset: Back to the default.
         note: What the chosen preset is for.
         shown: Id of the tab that is shown; filled in by the browser.
+        opened: Whether the page has got what it opens with; filled in by the server.
         visit: The page's visit and its language, which every event sends.
-        visits: Keeps what the pages show.
         views: What depends on the policy, by the id of its tab.
     """
 
@@ -43,8 +42,8 @@ class PolicyPanel:
     reset: gr.Button
     note: gr.HTML
     shown: gr.Textbox
+    opened: gr.Checkbox
     visit: Sequence[Any]
-    visits: Visits
     views: dict[str, tuple[Callable[..., list[Any]], Sequence[Any]]] = field(default_factory=dict)
 
     def rules(self, tab: gr.Tab, judge: Callable[..., list[Any]], outputs: Sequence[Any]) -> None:
@@ -54,20 +53,17 @@ class PolicyPanel:
         """
         self.views[str(tab.id)] = judge, outputs
 
-        def opened(key: str | None, language: Language, *values: float) -> list[Any]:
+        def selected(opened: bool, key: str, language: Language, *values: float) -> list[Any]:
             """Gradio opens the first tab while the page asks for what it opens with, which may come first."""
-            if not key or not self.visits.of(key).opened:
-                return [gr.skip()] * len(outputs)
-            return judge(key, language, *values)
+            return judge(key, language, *values) if opened else [gr.skip()] * len(outputs)
 
-        tab.select(opened, [*self.visit, *self.sliders], list(outputs), **SILENT)
+        tab.select(selected, [self.opened, *self.visit, *self.sliders], list(outputs), **SILENT)
 
     def connect(self) -> None:
         """Make the events, when every tab has said what it shows."""
         outputs = [output for _, shown in self.views.values() for output in shown]
 
         def judge(shown: str, key: str, language: Language, *values: float) -> list[Any]:
-            self.visits.of(key).opened = True  # also where an old page's visit is forgotten
             return [
                 value
                 for tab, (judged, written) in self.views.items()
@@ -99,12 +95,11 @@ class PolicyPanel:
             ).then(judge, inputs, outputs, **judged).then(None, [*self.sliders], **in_address)
 
 
-def policy_panel(visit: Sequence[Any], visits: Visits) -> PolicyPanel:
+def policy_panel(visit: Sequence[Any]) -> PolicyPanel:
     """Build the widgets: a slider for each setting, those of the weights in a fold.
 
     Args:
         visit: The components that hold the page's key and its language.
-        visits: Keeps what the pages show.
     """
     with gr.Column(elem_id="policy"):
         with gr.Row(elem_classes="policy-head"):
@@ -128,9 +123,9 @@ def policy_panel(visit: Sequence[Any], visits: Visits) -> PolicyPanel:
                 sliders |= {setting: _slider(setting) for setting in OF_A_FACE if not setting.is_weight}
             with gr.Accordion(say("policy.weights"), open=False, elem_id="policy-weights"), gr.Row():
                 sliders |= {setting: _slider(setting) for setting in OF_A_FACE if setting.is_weight}
-        shown = gr.Textbox(visible=False)
+        shown, opened = gr.Textbox(visible=False), gr.Checkbox(visible=False)
     in_order = tuple(sliders[setting] for setting in OF_A_FACE)
-    return PolicyPanel(in_order, presets, reset, note, shown, visit, visits)
+    return PolicyPanel(in_order, presets, reset, note, shown, opened, visit)
 
 
 def preset_note(preset: str | None, language: Language) -> str:

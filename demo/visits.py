@@ -51,7 +51,6 @@ class Visit:
     """What one page shows.
 
     Attributes:
-        opened: Whether the page has got what it opens with.
         held: The photo.
         compared: The photos side by side.
         climbed: The steps of the stress test.
@@ -62,7 +61,6 @@ class Visit:
         used: When the page last asked for anything, in seconds of `time.monotonic`.
     """
 
-    opened: bool = False
     held: Held | None = None
     compared: tuple[Shown, ...] = ()
     climbed: Climbed | None = None

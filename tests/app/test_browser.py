@@ -151,7 +151,8 @@ def test_a_late_answer_to_the_first_tab_does_not_clear_the_first_verdict(browser
         def hold(route):
             asked = route.request.post_data_json
             if asked["data"][2] != "{}":  # what the address asks for, which the page sends when it opens
-                held["answer"] = route, route.fetch(post_data={**asked, "data": [key, *asked["data"][1:]]})
+                opened, _, *rest = asked["data"]
+                held["answer"] = route, route.fetch(post_data={**asked, "data": [opened, key, *rest]})
             else:
                 held["opening"] = route
             if len(held) == 2:
