@@ -100,14 +100,11 @@ def turns(before: Path, film: Path) -> dict[str, float]:
             page.wait_for_timeout(SETTLING)
             taken[checkout].append((median(verdicts(page)), median(sliders(page))))
     now, then = (np.array(times) for times in taken.values())
-    return {
-        **dict(
-            zip(("before: verdict, s", "before: slider, s"), np.median(then, axis=0).tolist(), strict=True)
-        ),
-        **dict(
-            zip(("verdict / before", "slider / before"), np.median(now / then, axis=0).tolist(), strict=True)
-        ),
-    }
+    figures = {}
+    for place, name in enumerate(("verdict", "slider")):
+        figures[f"before: {name}, s"] = float(np.median(then[:, place]))
+        figures[f"{name} / before"] = float(np.median(now[:, place] / then[:, place]))
+    return figures
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from demo.limits import (
     MOST_MINUTES,
     MOST_STREAM_MINUTES,
 )
+from faceqa.curation.report.wording import ROLES
 from faceqa.errors import FaceqaError
 from faceqa.languages import LANGUAGES, Language, Words
 from faceqa.measures.registry import COMPONENTS, SCORE, TAKEN, WEIGHTED, Measure
@@ -99,6 +100,9 @@ def _mean(language: Language) -> str:
 OF_THE_REGISTRY: Mapping[str, Words] = {
     **{f"setting.{setting.name}": setting.label for setting in SETTINGS},
     **{f"stage.{row.name}": row.title for row in TAKEN},
+    "stage.apertures": ROLES["apertures"],
+    "step.quality": ROLES["iqa"],
+    **{f"role.{role}": name for role, name in ROLES.items()},
     **{f"reason.{code}": said.short for code, said in WORDINGS.items()},
 }
 
@@ -201,7 +205,6 @@ OWN: dict[str, tuple[str, str]] = {
     "step.crop": ("Crop the face", "얼굴 자르기"),
     "step.recognition": ("Recognisable?", "알아볼 수 있는가?"),
     "step.mask": ("Uncovered?", "가려지지 않았는가?"),
-    "step.quality": ("Picture quality", "화질"),
     "step.result": ("The result", "결과"),
     "step.photo.idle": (
         "YuNet finds the faces, and five landmarks in each.",
@@ -307,16 +310,10 @@ OWN: dict[str, tuple[str, str]] = {
     "stage.refinement": ("A closer look at the face", "얼굴 자세히 보기"),
     "stage.alignment": ("Alignment and crop", "정렬과 자르기"),
     "stage.mask": ("Face mask and head pose", "얼굴 마스크와 고개 방향"),
-    "stage.apertures": ("Eyes and mouth", "눈과 입"),
     "stage.components": ("Quality components", "품질 항목"),
     "stage.total": ("Together", "합계"),
-    "role.detection": ("Detection", "검출"),
     "role.distortions": ("Distortions", "손상 판별"),
-    "role.embedding": ("Embedding", "임베딩"),
-    "role.face_mask": ("Face mask", "얼굴 마스크"),
     "role.head_pose": ("Head pose", "고개 방향"),
-    "role.apertures": ("Eyes and mouth", "눈과 입"),
-    "role.iqa": ("Picture quality", "화질"),
     "role.calibration": ("Calibration", "보정 자료"),
     "details.idle": (
         "Timings and models appear with the first photo.",

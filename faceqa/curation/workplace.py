@@ -32,11 +32,11 @@ PARTS = f"{JOURNAL}.parts"
 SECONDS = 30.0
 """Between two parts: so much work is done again where a machine is lost."""
 
-CLIPS = "clips"
-"""The folder of the clips of videos."""
-
 AT_ONCE = 8
 """Files that are sent together."""
+
+CLIPS = "clips"
+"""The folder of the clips of videos."""
 
 SORTED = ("kept", "rejected", CLIPS)
 """Folders that are replaced as a whole."""

@@ -23,6 +23,9 @@ WIDTH, HEIGHT = 64, 48
 EYE_SCALE, MOUTH_SCALE = 80.0, 44.0
 """px of the patches to one inter-eye distance."""
 
+MIDDLE = np.s_[HEIGHT // 4 : -HEIGHT // 4, WIDTH // 4 : -WIDTH // 4]
+"""The part of a patch that an eye or a mouth fills."""
+
 EYES_TO_MOUTH = 1.155
 """From the middle of the eyes to that of the mouth corners, in inter-eye distances: of
 `alignment.ARCFACE_TEMPLATE`."""
@@ -103,3 +106,14 @@ def patches(picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
             for transform in patch_transforms(landmarks)
         ]
     )
+
+
+def seen_shares(seen: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """How much is seen of the right eye, the left eye and the mouth: float (3,) in the unit of the map.
+
+    Args:
+        seen: Float (H, W), what is seen of the picture.
+        landmarks: Float (5, 2) px of the picture, in the order of `types.LANDMARKS`.
+    """
+    maps = (cv2.warpAffine(seen, transform, (WIDTH, HEIGHT)) for transform in patch_transforms(landmarks))
+    return np.array([one[MIDDLE].mean() for one in maps])

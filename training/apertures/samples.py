@@ -23,7 +23,7 @@ sys.path.append(str(Path(__file__).parents[2]))
 
 from faceqa.engines.openvino import OpenVinoEngine
 from faceqa.faces.alignment import CROP_SIZE, transform_points
-from faceqa.faces.apertures import HEIGHT, patch_transforms, patches, unit
+from faceqa.faces.apertures import patches, seen_shares, unit
 from faceqa.faces.detection import load_detector
 from faceqa.faces.mask import FaceMasker
 from faceqa.faces.pose import pose_of_rotation
@@ -167,13 +167,8 @@ class Maker:
 
     def known(self, points: np.ndarray, landmarks: np.ndarray, seen: np.ndarray, yaw: float) -> np.ndarray:
         """Which of the eyes and the mouth are seen, bool (3,)."""
-        middle = slice(HEIGHT // 4, -HEIGHT // 4)
-        shown = [
-            cv2.warpAffine(seen, transform, (64, HEIGHT))[middle, 16:-16].mean()
-            for transform in patch_transforms(landmarks)
-        ]
         far = 1 if yaw > 0 else 0
-        known = np.array(shown) > SEEN
+        known = seen_shares(seen, landmarks) > SEEN
         known[far] &= abs(yaw) < HIDDEN_YAW
         # Where the detector has the eyes wrong, the patch does not show them.
         middles = [points[list(pair), :2].mean(axis=0) for pair in (*expressions.CORNERS, (13, 14))]

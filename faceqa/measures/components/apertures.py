@@ -14,15 +14,12 @@ import cv2
 import numpy as np
 
 from faceqa.faces.alignment import transform_points
-from faceqa.faces.apertures import HEIGHT, WIDTH, patch_transforms
+from faceqa.faces.apertures import seen_shares
 from faceqa.faces.mask import THRESHOLD
 from faceqa.faces.pose import TURNED
 from faceqa.measures.batch import FaceBatch
 from faceqa.measures.components.geometry import eyes_to_chin
 from faceqa.measures.components.mapping import columns, sigmoid
-
-MIDDLE = np.s_[HEIGHT // 4 : -HEIGHT // 4, WIDTH // 4 : -WIDTH // 4]
-"""The part of a patch that an eye or a mouth fills."""
 
 
 def eyes_open(eyes: Iterable[float], to_chin: float) -> float:
@@ -51,9 +48,8 @@ def mouth_closed(lips: float, to_chin: float) -> float:
 def seen(batch: FaceBatch, i: int) -> np.ndarray:
     """Whether the right eye, the left eye and the mouth of a face are seen, bool (3,)."""
     to_crop = cv2.invertAffineTransform(batch.to_photos[i])
-    transforms = patch_transforms(transform_points(np.array(batch.faces[i].landmarks), to_crop))
-    shares = [cv2.warpAffine(batch.visible[i], one, (WIDTH, HEIGHT))[MIDDLE].mean() for one in transforms]
-    shown = np.array(shares) >= THRESHOLD
+    landmarks = transform_points(np.array(batch.faces[i].landmarks), to_crop)
+    shown = seen_shares(batch.visible[i], landmarks) >= THRESHOLD
     pose = batch.poses[i]
     if pose is not None and abs(pose.yaw) > TURNED:
         shown[1 if pose.yaw > 0 else 0] = False
