@@ -23,6 +23,8 @@ EDGE_WIDTH = 2.0
 """Width in px of the ramp from black to the face, inside the outline. A hard edge would be the sharpest thing
 in a blurred picture; a ramp that reached outwards would let background in."""
 
+RIM = 4
+"""px. No pixel further away has a say in the ramp."""
 
 SLIVER = 3
 """Width in px. Where a narrower strip of the outline seems covered, the two maps do not quite meet; nothing
@@ -77,9 +79,17 @@ def remove_background(crop: np.ndarray, outline: np.ndarray) -> np.ndarray:
         RGB uint8 (H, W, 3).
     """
     inside = (outline >= THRESHOLD).astype(np.uint8)
+    x, y, width, height = cv2.boundingRect(inside)
+    near = np.s_[max(y - RIM, 0) : y + height + RIM, max(x - RIM, 0) : x + width + RIM]
+    masked = np.zeros_like(crop)
+    masked[near] = _faded(crop[near], inside[near])
+    return masked
+
+
+def _faded(crop: np.ndarray, inside: np.ndarray) -> np.ndarray:
     # What lies beyond the crop's border is not background: the distance is measured on a copied border.
-    padded = cv2.copyMakeBorder(inside, 4, 4, 4, 4, cv2.BORDER_REPLICATE)
-    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[4:-4, 4:-4]
+    padded = cv2.copyMakeBorder(inside, RIM, RIM, RIM, RIM, cv2.BORDER_REPLICATE)
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[RIM:-RIM, RIM:-RIM]
     masked = cv2.bitwise_and(crop, crop, mask=inside)
     ramp = (distance > 0) & (distance < EDGE_WIDTH + 1)
     masked[ramp] = np.round(crop[ramp] * (distance[ramp] / (EDGE_WIDTH + 1))[:, None])
@@ -88,10 +98,10 @@ def remove_background(crop: np.ndarray, outline: np.ndarray) -> np.ndarray:
 
 def _largest_region(outline: np.ndarray) -> np.ndarray:
     """A map with only its largest region; the uncertain rim around it stays."""
-    count, regions, stats, _ = cv2.connectedComponentsWithStats((outline >= THRESHOLD).astype(np.uint8))
+    count, regions = cv2.connectedComponents((outline >= THRESHOLD).astype(np.uint8))
     if count <= 2:
         return outline
-    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    largest = 1 + int(np.argmax(np.bincount(regions.ravel())[1:]))
     others = (regions > 0) & (regions != largest)
     return np.where(
         cv2.dilate(others.astype(np.uint8), np.ones((9, 9), np.uint8)) & (regions != largest), 0, outline

@@ -1,5 +1,8 @@
 """The engines against each other, and the path of a CUDA device without one."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import conftest
@@ -60,6 +63,32 @@ def exact() -> TorchEngine:
 @pytest.fixture(scope="module")
 def quick() -> OpenVinoEngine:
     return OpenVinoEngine()
+
+
+OLDER_PROCESSOR = """
+import sys
+import numpy as np
+from faceqa.engines.openvino import OpenVinoEngine
+given = np.load(sys.argv[1])
+engine = OpenVinoEngine(list(given), precision="f32")
+found = {network: engine.run(network, images) for network, images in given.items()}
+np.savez(sys.argv[2], **{f"{key} {name}": found[key][name] for key in found for name in found[key]})
+"""
+
+
+def test_no_sum_of_integers_overflows_on_processors_without_vnni(pictures, tmp_path):
+    given, found = tmp_path / "given.npz", tmp_path / "found.npz"
+    np.savez(given, **pictures)
+    subprocess.run(
+        [sys.executable, "-c", OLDER_PROCESSOR, given, found],
+        check=True,
+        env={**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"},
+    )
+    newer, older = OpenVinoEngine(precision="f32"), np.load(found)
+    for network, seen in pictures.items():
+        for name, values in newer.run(network, seen).items():
+            # Sums in another order may round the other way, by one step of an integer.
+            assert np.abs(older[f"{network} {name}"] - values).mean() < TOLERANCES[name] / 5, name
 
 
 @pytest.mark.parametrize("network", MEASURING)
